@@ -1,0 +1,32 @@
+//! Floor 1: what was stated about one order, each statement with its source.
+//!
+//! A [`Case`] is an order, a patient, a coverage and the evidence.
+//! Facts keep the codes as they were sent; what a code means for a clause is the policy's to say.
+//! Refuses to know JSON, and to judge.
+
+pub mod evidence;
+pub mod order;
+pub mod source;
+
+pub use evidence::{
+    Allergy, Answer, Authorization, Component, Condition, ConditionLink, Evidence, MedicationKind,
+    MedicationUse, Observation, Stage, Value,
+};
+pub use order::{
+    Amount, CoverageStanding, DateOrigin, Line, Membership, Order, Patient, Prescriber, Product,
+    Reason, Repeat, ServiceDate, Setting, Site, Specialty, Stated,
+};
+pub use source::{FactId, Gap, Source, SourceKind};
+
+/// Everything that is known about one order.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'c> {
+    /// What is asked for, by whom, where and when.
+    pub order: &'c Order,
+    /// For whom.
+    pub patient: &'c Patient,
+    /// Who pays.
+    pub coverage: &'c CoverageStanding,
+    /// What the records say.
+    pub evidence: &'c Evidence,
+}

@@ -1,0 +1,201 @@
+//! What the records say: conditions, medication, observations, allergies, own authorizations.
+//!
+//! Only records about this patient get here; what was left out is in the gaps.
+
+use crate::terms::{Concept, Span, When};
+
+use super::source::{FactId, Source};
+
+/// All records about the patient.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// Condition resources.
+    pub conditions: Vec<Condition>,
+    /// Statements, requests and administrations of medication.
+    pub medications: Vec<MedicationUse>,
+    /// Observation resources.
+    pub observations: Vec<Observation>,
+    /// AllergyIntolerance resources.
+    pub allergies: Vec<Allergy>,
+    /// Diagnosis codes of the Claim: mentions, which prove nothing by themselves.
+    pub mentions: Vec<(Concept, Source)>,
+    /// Authorizations in our own store.
+    pub authorizations: Vec<Authorization>,
+}
+
+/// A Condition.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// Which record.
+    pub id: FactId,
+    /// Its date: onset, else the date of its recording.
+    pub source: Source,
+    /// `Condition.code`.
+    pub code: Concept,
+    /// Codes of the morphology extension.
+    pub morphology: Concept,
+    /// `Condition.bodySite`.
+    pub body_site: Concept,
+    /// `Condition.clinicalStatus`: its code, if it has one.
+    pub clinical_status: Option<Box<str>>,
+    /// `Condition.verificationStatus`: its code, if it has one.
+    pub verification_status: Option<Box<str>>,
+    /// Whether a clinician recorded or asserted it.
+    pub by_clinician: bool,
+    /// When it began and ended.
+    pub onset: Option<When>,
+    /// Whether an abatement is given: then it is over.
+    pub is_abated: bool,
+    /// `Condition.stage`.
+    pub stages: Vec<Stage>,
+    /// The Conditions that it is said to come from or belong to.
+    pub links: Vec<ConditionLink>,
+}
+
+/// A stage that stands in a Condition.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// `stage.summary`.
+    pub summary: Concept,
+    /// The Observations that it was taken from.
+    pub assessments: Vec<FactId>,
+}
+
+/// What a Condition is said to belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConditionLink {
+    /// A record of this request.
+    To(FactId),
+    /// Something that is not in the request.
+    Elsewhere,
+}
+
+/// Which resource speaks of a medication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MedicationKind {
+    /// MedicationStatement.
+    Statement,
+    /// MedicationRequest.
+    Request,
+    /// MedicationAdministration.
+    Administration,
+}
+
+/// A statement that a medication was, is or is to be taken.
+#[derive(Clone, Debug)]
+pub struct MedicationUse {
+    /// Which record.
+    pub id: FactId,
+    /// Its date: the start of use, else the date of the statement.
+    pub source: Source,
+    /// Which resource.
+    pub kind: MedicationKind,
+    /// What is taken: code, or codes of the Medication and its ingredients.
+    pub code: Concept,
+    /// `status`.
+    pub status: Option<Box<str>>,
+    /// `intent` of a MedicationRequest.
+    pub intent: Option<Box<str>>,
+    /// `doNotPerform` of a MedicationRequest.
+    pub do_not_perform: bool,
+    /// Why it was stopped or not given.
+    pub status_reasons: Vec<Concept>,
+    /// From when to when it was taken, as far as it is said.
+    pub taken: Span,
+}
+
+/// An Observation.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// Which record.
+    pub id: FactId,
+    /// Its date: effective, else issued.
+    pub source: Source,
+    /// `Observation.code`.
+    pub code: Concept,
+    /// `status`.
+    pub status: Option<Box<str>>,
+    /// `value[x]`.
+    pub value: Answer,
+    /// `interpretation`.
+    pub interpretations: Vec<Concept>,
+    /// `component`.
+    pub components: Vec<Component>,
+    /// What it is about, if that is not just the patient.
+    pub focus: Vec<ConditionLink>,
+    /// Codes and words of method and specimen.
+    pub specimen: Vec<Concept>,
+    /// Business identifiers, by which versions of one report are recognised.
+    pub identifiers: Vec<Box<str>>,
+    /// `issued`, for the order of versions.
+    pub issued: Option<When>,
+}
+
+/// A part of an Observation.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// `component.code`.
+    pub code: Concept,
+    /// `component.value[x]`.
+    pub value: Answer,
+    /// `component.interpretation`.
+    pub interpretations: Vec<Concept>,
+}
+
+/// What an Observation or component answers.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// The value.
+    pub value: Value,
+    /// Why there is no value.
+    pub absent_reason: Concept,
+}
+
+/// A value as FHIR gives it.
+#[derive(Clone, Debug, Default)]
+pub enum Value {
+    /// There is none, or one of a kind that we do not read.
+    #[default]
+    None,
+    /// Codes and words.
+    Coded(Concept),
+    /// A string.
+    Text(Box<str>),
+    /// A boolean.
+    Boolean(bool),
+    /// A number with a UCUM code or unit.
+    Quantity {
+        /// As written.
+        value: Box<str>,
+        /// UCUM code, else the unit's words.
+        unit: Box<str>,
+    },
+}
+
+/// An AllergyIntolerance.
+#[derive(Clone, Debug)]
+pub struct Allergy {
+    /// Which record.
+    pub id: FactId,
+    /// Its date: onset, last occurrence or recording.
+    pub source: Source,
+    /// The substance.
+    pub code: Concept,
+    /// `clinicalStatus`: its code.
+    pub clinical_status: Option<Box<str>>,
+    /// `verificationStatus`: its code.
+    pub verification_status: Option<Box<str>>,
+    /// Whether a reaction is recorded.
+    pub has_reaction: bool,
+}
+
+/// An authorization in our own store.
+#[derive(Clone, Debug)]
+pub struct Authorization {
+    /// Its number.
+    pub number: Box<str>,
+    /// The policy under which it was given.
+    pub policy: Box<str>,
+    /// When it was given.
+    pub source: Source,
+}

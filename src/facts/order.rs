@@ -1,0 +1,225 @@
+//! The order, the patient and the coverage.
+
+use crate::terms::{Concept, Day, Npi, Span, When};
+
+use super::source::{FactId, Source};
+
+/// A statement and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stated<T> {
+    /// What is stated.
+    pub value: T,
+    /// Where.
+    pub source: Source,
+}
+
+/// One thing that is asked for: a Claim item or a draft order.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The item's sequence in the Claim, or the order's place among the draft orders, from 1.
+    pub sequence: u32,
+    /// The whole item or order.
+    pub source: Source,
+    /// Resources that are this order itself and therefore no evidence of an earlier one.
+    pub is: Vec<FactId>,
+    /// What is asked for, from every place that says it.
+    pub products: Vec<Product>,
+    /// The date that decides which edition judges and how old the patient is.
+    pub service_date: ServiceDate,
+    /// Further dates of service that the order names.
+    pub other_dates: Vec<Stated<When>>,
+    /// The date of the request, from which look-back windows count.
+    pub requested_on: Stated<When>,
+    /// Why it is asked for.
+    pub reasons: Vec<Reason>,
+    /// Who prescribes; `None` where nobody is named.
+    pub prescriber: Option<Prescriber>,
+    /// Where it will be given.
+    pub sites: Vec<Site>,
+    /// In which setting.
+    pub settings: Vec<Setting>,
+    /// How much; absent means one dose.
+    pub amount: Option<Amount>,
+    /// What says that it is to be given more than once.
+    pub repeats: Vec<Repeat>,
+    /// The other lines of the same request.
+    pub other_lines: Vec<Line>,
+}
+
+/// A code or name of what is asked for.
+#[derive(Clone, Debug)]
+pub struct Product {
+    /// Codes and words.
+    pub concept: Concept,
+    /// Where they stand.
+    pub source: Source,
+}
+
+/// The day on which the service is to be given.
+#[derive(Clone, Debug)]
+pub struct ServiceDate {
+    /// The date.
+    pub when: When,
+    /// Which statement gave it.
+    pub origin: DateOrigin,
+    /// Where it stands.
+    pub source: Source,
+}
+
+/// Which statement a date of service was taken from, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DateOrigin {
+    /// The item's serviced date or the start of its period.
+    Item,
+    /// The admission dates of the Claim.
+    Admission,
+    /// The order's occurrence or dosage timing.
+    Order,
+    /// The date of the request, since nothing else says one.
+    Request,
+    /// The day of judging, since nothing at all says one.
+    AsOf,
+}
+
+impl DateOrigin {
+    /// In words, for explanations.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            DateOrigin::Item => "date of service of the item",
+            DateOrigin::Admission => "admission date",
+            DateOrigin::Order => "date in the order",
+            DateOrigin::Request => "date of the request, as no date of service is given",
+            DateOrigin::AsOf => "today, as no date at all is given",
+        }
+    }
+}
+
+/// A reason for the order.
+#[derive(Clone, Debug)]
+pub struct Reason {
+    /// The code of the reason, if it is given by code.
+    pub concept: Concept,
+    /// The Condition that it points at, if it does.
+    pub condition: Option<FactId>,
+    /// Where it stands.
+    pub source: Source,
+}
+
+/// Who prescribes.
+#[derive(Clone, Debug)]
+pub struct Prescriber {
+    /// The name, for questions to the clinician.
+    pub name: Option<String>,
+    /// Where the prescriber is named.
+    pub source: Source,
+    /// An NPI that does not pass its check digit was given: a data error, not a verdict.
+    pub npi_is_wrong: bool,
+    /// What the records say of the prescriber's specialty; outdated ones are left out already.
+    pub specialties: Vec<Specialty>,
+}
+
+/// A specialty of the prescriber.
+#[derive(Clone, Debug)]
+pub struct Specialty {
+    /// Taxonomy and SNOMED codes.
+    pub concept: Concept,
+    /// Whether it stops being true at some date, or began at one.
+    pub valid: Span,
+    /// Where it stands.
+    pub source: Source,
+}
+
+/// A place where the order may be carried out.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Its NPI; `None`: none is given; an error: the number is wrong.
+    pub npi: Option<Result<Npi, crate::terms::id::NpiError>>,
+    /// Its name.
+    pub name: Option<String>,
+    /// Whether it is named as the site, and not only as the requesting organization.
+    pub is_named_as_site: bool,
+    /// Where it stands.
+    pub source: Source,
+}
+
+/// A setting in which the order may be carried out.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Place of service, encounter class, and the like.
+    pub concept: Concept,
+    /// Where it stands.
+    pub source: Source,
+}
+
+/// How much is asked for.
+#[derive(Clone, Debug)]
+pub struct Amount {
+    /// The number, as written.
+    pub value: Box<str>,
+    /// The unit's words or code.
+    pub unit: Option<Box<str>>,
+    /// Where it stands.
+    pub source: Source,
+}
+
+/// A statement that the order is to be given again.
+#[derive(Clone, Debug)]
+pub struct Repeat {
+    /// How often in all, or again, as far as it is said.
+    pub words: String,
+    /// Where it stands.
+    pub source: Source,
+}
+
+/// Another line of the same request.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Its sequence.
+    pub sequence: u32,
+    /// What it asks for.
+    pub products: Vec<Product>,
+    /// Its own date of service, if it has one.
+    pub date: Option<When>,
+    /// Where it stands.
+    pub source: Source,
+}
+
+/// The patient.
+#[derive(Clone, Debug)]
+pub struct Patient {
+    /// The Patient resource.
+    pub source: Source,
+    /// The birth date; an error text where one is given that is no date.
+    pub birth_date: Option<Result<When, String>>,
+    /// The administrative gender code.
+    pub gender: Option<Box<str>>,
+    /// Sexes recorded by US Core extensions, as codes: `M`, `F`, SNOMED codes.
+    pub recorded_sex: Vec<Stated<Box<str>>>,
+}
+
+/// Whether the coverage is ours and in force.
+#[derive(Clone, Debug)]
+pub enum CoverageStanding {
+    /// A coverage of ours, in force on the date of service.
+    InForce(Membership),
+    /// Everything else, with the reason in words.
+    Unusable(String),
+}
+
+/// A coverage of ours.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// The product line, by its id in the plan file.
+    pub line: Box<str>,
+    /// The member id, if the coverage gives one.
+    pub member_id: Option<Box<str>>,
+    /// The Coverage.
+    pub source: Source,
+}
+
+/// How many whole days `later` lies behind `earlier`; negative if before.
+#[must_use]
+pub fn days_between(earlier: Day, later: Day) -> i32 {
+    (later - earlier).get_days()
+}

@@ -1,0 +1,6 @@
+//! priorauth.
+#![forbid(unsafe_code)]
+pub mod facts;
+pub mod fhir;
+pub mod policy;
+pub mod terms;

@@ -1,0 +1,3 @@
+fn main() {
+    println!("{:?}", fhir_codec::write(&fhir_codec::r4::Resource::Basic(Box::default())));
+}
