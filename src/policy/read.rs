@@ -159,6 +159,9 @@ fn read_policy(files: &Files, policy: &str, folders: &[&str]) -> Result<Policy, 
         }
     }
     editions.sort_by_key(|(day, _)| *day);
+    if errors.is_empty() && !editions.iter().any(|(_, edition)| edition.text.is_some()) {
+        errors.push(error(policy, None, "no edition of the policy has a text of its own"));
+    }
     if errors.is_empty() { Ok(Policy { id: policy.into(), editions }) } else { Err(errors) }
 }
 
@@ -205,8 +208,9 @@ fn read_edition(files: &Files, policy: &str, folder: &str) -> Result<Read, Vec<P
         }
     };
     let sets = SetReader { files, folder };
+    let has_text = renews.is_none() && !off_file;
     let mut product = raw.product;
-    if renews.is_none() {
+    if has_text {
         match &mut product {
             Some(map) => {
                 for codes in [&mut map.codes, &mut map.unclassified, &mut map.others] {
@@ -216,7 +220,7 @@ fn read_edition(files: &Files, policy: &str, folder: &str) -> Result<Read, Vec<P
             None => errors.push(error(&file, None, "`[product]` is missing")),
         }
     }
-    let content = if renews.is_none() && !off_file {
+    let content = if has_text {
         read_text(&sets, &file, text, raw.disease, raw.clause, &mut errors)
     } else {
         if !raw.clause.is_empty() {
@@ -435,7 +439,7 @@ fn registered(center: &RawCenter) -> Result<RegistryEntry, String> {
 }
 
 impl ProductMap {
-    /// Of a renewal, whose product map is that of the edition it renews.
+    /// Of an edition without a text of its own: the newest text's map stands for all.
     fn nothing() -> ProductMap {
         let none = || Codes { names: Vec::new(), sets: Vec::new() };
         ProductMap { codes: none(), unclassified: none(), others: none(), names: Vec::new() }

@@ -121,16 +121,22 @@ impl Policy {
         }
     }
 
+    fn newest_text(&self) -> Option<&Edition> {
+        let mut editions = self.editions.iter().rev().map(|(_, edition)| &**edition);
+        editions.find(|edition| edition.text.is_some())
+    }
+
     /// The policy without an edition.
     fn named(&self) -> Option<PolicyId> {
-        let (_, newest) = self.editions.last()?;
+        let newest = self.newest_text()?;
         Some(PolicyId { id: self.id.clone(), title: newest.title.clone(), edition: None })
     }
 
     fn naming(&self, case: Case<'_>) -> Naming {
-        // The product map of the newest edition stands for all: codes are only ever added.
-        let Some((_, newest)) = self.editions.last() else { return Naming::No };
-        let map = &newest.product;
+        // The product map of the newest text stands for all editions: codes are only ever added.
+        let Some(map) = self.newest_text().map(|edition| &edition.product) else {
+            return Naming::No;
+        };
         let products = &case.order.products;
         let any = |test: &dyn Fn(&Concept) -> bool| products.iter().any(|it| test(&it.concept));
         let by_code = any(&|concept| map.codes.has(concept));
