@@ -1,0 +1,4 @@
+//! The one integration binary: a module for each area.
+
+#[cfg(test)]
+mod value_sets;
