@@ -2,5 +2,6 @@
 #![forbid(unsafe_code)]
 pub mod facts;
 pub mod fhir;
+pub mod intake;
 pub mod policy;
 pub mod terms;

@@ -60,6 +60,7 @@ fn findings(edition: &Edition, text: &Text, case: Case<'_>, as_of: Day) -> Vec<F
             picture: picture(),
             registry: &text.registry,
             product: &is_product,
+            product_names: &edition.product.names,
             asks: &clause.asks,
             policy: &edition.policy,
         };

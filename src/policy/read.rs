@@ -111,6 +111,18 @@ fn error(file: &str, line: Option<usize>, what: impl Into<String>) -> PolicyErro
     PolicyError { file: file.to_owned(), line, clause: String::new(), what: what.into() }
 }
 
+/// Reads TOML; a mistake is reported with its line, and with the clause that it stands in.
+pub(super) fn parse_toml<T: serde::de::DeserializeOwned>(
+    file: &str,
+    text: &str,
+) -> Result<T, PolicyError> {
+    toml::from_str(text).map_err(|problem| {
+        let line = problem.span().map(|span| line_of(text, span.start));
+        let clause = line.map(|line| clause_above(text, line)).unwrap_or_default();
+        PolicyError { clause, ..error(file, line, problem.message()) }
+    })
+}
+
 fn line_of(text: &str, offset: usize) -> usize {
     text.get(..offset).unwrap_or(text).matches('\n').count() + 1
 }
@@ -168,11 +180,7 @@ fn read_policy(files: &Files, policy: &str, folders: &[&str]) -> Result<Policy, 
 fn read_edition(files: &Files, policy: &str, folder: &str) -> Result<Read, Vec<PolicyError>> {
     let file = format!("{folder}/policy.toml");
     let text = files.get(&file).map(String::as_str).unwrap_or_default();
-    let raw: RawEdition = toml::from_str(text).map_err(|problem| {
-        let line = problem.span().map(|span| line_of(text, span.start));
-        let clause = line.map(|line| clause_above(text, line)).unwrap_or_default();
-        vec![PolicyError { clause, ..error(&file, line, problem.message()) }]
-    })?;
+    let raw: RawEdition = parse_toml(&file, text).map_err(|problem| vec![problem])?;
     let at = |span: std::ops::Range<usize>| Some(line_of(text, span.start));
     let mut errors = Vec::new();
     if raw.id.get_ref() != policy {

@@ -20,6 +20,8 @@ pub struct Scene<'s> {
     pub registry: &'s Registry,
     /// Whether a concept is the policy's product.
     pub product: &'s dyn Fn(&crate::terms::Concept) -> bool,
+    /// The names of the product in words.
+    pub product_names: &'s [String],
     /// What the clause asks where it stays unknown.
     pub asks: &'s Asks,
     /// The policy's id.

@@ -83,6 +83,14 @@ impl OneDose {
         perhaps: &mut Vec<Cited>,
         set_aside: &mut Vec<SetAside>,
     ) {
+        for record in &scene.case.evidence.medications {
+            let by_name =
+                !self.therapy.has(&record.code) && record.code.mentions(scene.product_names);
+            let stands = !matches!(Dose::of(record), Dose::NotGiven | Dose::EnteredInError);
+            if by_name && stands && !scene.case.order.is.contains(&record.id) {
+                perhaps.push(cite(&record.source, format!("{}, by name only", record.code.name())));
+            }
+        }
         let exposure = Exposure::of(&self.therapy, scene.case.evidence, scene);
         for found in &exposure.uses {
             let record = found.record;
@@ -107,16 +115,11 @@ impl OneDose {
     /// Whether the request asks for more than one dose, or perhaps does.
     fn hear_order(&self, scene: &Scene<'_>, again: &mut Vec<Cited>, unclear: &mut Vec<Cited>) {
         let order = scene.case.order;
-        again.extend(order.repeats.iter().map(|it| cite(&it.source, it.words.clone())));
-        let service = order.service_date.when;
-        for other in &order.other_dates {
-            if other.value.on_or_before(service) != Truth::Met
-                || service.on_or_before(other.value) != Truth::Met
-            {
-                again
-                    .push(cite(&other.source, format!("another date of service, {}", other.value)));
-            }
+        for repeat in &order.repeats {
+            let cited = cite(&repeat.source, repeat.words.clone());
+            if repeat.is_certain { again.push(cited) } else { unclear.push(cited) }
         }
+        let service = order.service_date.when;
         if let Some(amount) = &order.amount {
             let cited = cite(&amount.source, format!("amount {}", amount.value));
             match self.doses(scene, &amount.value, amount.unit.as_deref()) {
