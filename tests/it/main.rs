@@ -1,4 +1,6 @@
 //! The one integration binary: a module for each area.
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod value_sets;
