@@ -3,4 +3,5 @@
 pub mod facts;
 pub mod fhir;
 pub mod policy;
+pub mod store;
 pub mod terms;
