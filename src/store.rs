@@ -90,7 +90,7 @@ pub trait Store: Send + Sync {
     fn reserve_numbers(&self, series: NumberSeries, count: u32) -> StoreFuture<'_, Range<u64>>;
 
     /// The authorizations that a member has by the current answers, whether or not still valid,
-    /// the newest first.
+    /// the newest first, at most fifty.
     fn authorizations_of<'a>(
         &'a self,
         member_id: &'a str,

@@ -280,10 +280,10 @@ pub(crate) async fn a_number_belongs_to_one_case(store: Arc<dyn Store>) {
     let mut second = submission("second", 'b', 0);
     second.answer = answer("stolen", 0, vec![approved(1, "A-1")]);
     store_all(&*store, [first]).await;
-    assert_refused(store.save_submission(&second).await);
+    assert_refused(&store.save_submission(&second).await);
 }
 
-fn assert_refused<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+fn assert_refused<T: std::fmt::Debug>(result: &Result<T, StoreError>) {
     assert!(matches!(result, Err(StoreError::Refused { .. })), "{result:?}");
 }
 
@@ -299,7 +299,7 @@ pub(crate) async fn a_submission_that_is_refused_leaves_nothing(store: Arc<dyn S
     }
     backwards.answer.lines = vec![authorization];
     for record in [twice_the_same_line, bad_trace, backwards] {
-        assert_refused(store.save_submission(&record).await);
+        assert_refused(&store.save_submission(&record).await);
         assert_eq!(store.case(&record.case_id).await.unwrap(), None);
         assert_eq!(store.find_repeat(&record.key).await.unwrap(), None);
         assert_eq!(store.authorizations_of("M-100").await.unwrap(), []);
@@ -309,7 +309,7 @@ pub(crate) async fn a_submission_that_is_refused_leaves_nothing(store: Arc<dyn S
     let mut sound = submission("first", 'a', 0);
     sound.answer = answer("sound", 0, vec![approved(1, "A-1")]);
     store_all(&*store, [sound]).await;
-    assert_refused(store.save_submission(&submission("first", 'b', 0)).await);
+    assert_refused(&store.save_submission(&submission("first", 'b', 0)).await);
     let file = store.case(&case_id("first")).await.unwrap().unwrap();
     assert_eq!((file.answer.response.as_str(), file.submission.digest), ("sound", digest('a')));
 }
@@ -436,7 +436,7 @@ pub(crate) async fn a_hook_call_is_stored_with_all_its_assertions(store: Arc<dyn
 }
 
 pub(crate) async fn a_hook_call_that_is_refused_leaves_nothing(store: Arc<dyn Store>) {
-    assert_refused(store.save_hook_call(&hook_call(&["a-1", "a-2", "a-1"])).await);
+    assert_refused(&store.save_hook_call(&hook_call(&["a-1", "a-2", "a-1"])).await);
     assert_eq!(store.assertion("a-1").await.unwrap(), None);
     assert_eq!(store.assertion("a-2").await.unwrap(), None);
 }

@@ -13,7 +13,7 @@ mod schema;
 mod submissions;
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -126,7 +126,7 @@ fn cannot_open(path: &Path, cause: impl std::error::Error + Send + Sync + 'stati
 /// Creates the folder and the file, readable by nobody else, unless they are there.
 ///
 /// SQLite gives its journal the permissions of the file.
-fn create_private(data_dir: &Path, file: &PathBuf) -> std::io::Result<()> {
+fn create_private(data_dir: &Path, file: &Path) -> std::io::Result<()> {
     let mut folder = std::fs::DirBuilder::new();
     let mut options = std::fs::OpenOptions::new();
     folder.recursive(true);

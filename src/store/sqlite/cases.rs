@@ -60,14 +60,16 @@ impl SqliteStore {
     ) -> sqlx::Result<Vec<AuthorizationRow>> {
         let rows = sqlx::query(
             "SELECT answer_line.*, client, content_digest
-             FROM prior_auth_case
-             JOIN answer_line ON answer_line.case_id = prior_auth_case.case_id
+             FROM issued_number
+             JOIN prior_auth_case ON prior_auth_case.case_id = issued_number.case_id
+             JOIN answer_line ON answer_line.case_id = issued_number.case_id
                              AND answer_line.answer_number = prior_auth_case.current_answer
+                             AND answer_line.authorization_number = issued_number.number
              JOIN submission ON submission.submission_id =
                   (SELECT min(submission_id) FROM submission AS opening
-                   WHERE opening.case_id = prior_auth_case.case_id)
-             WHERE member_id = ?1 AND authorization_number IS NOT NULL
-             ORDER BY authorized_on DESC, submission.submission_id DESC, line_sequence",
+                   WHERE opening.case_id = issued_number.case_id)
+             WHERE issued_number.member_id = ?1 AND issued_number.series = 'authorization'
+             ORDER BY issue_id DESC, line_sequence LIMIT 50",
         )
         .bind(member_id)
         .fetch_all(&self.readers)
@@ -162,7 +164,8 @@ async fn issue(
     number: &str,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "INSERT INTO issued_number (number, series, case_id) VALUES (?1, ?2, ?3)
+        "INSERT INTO issued_number (number, series, case_id, member_id)
+         SELECT ?1, ?2, case_id, member_id FROM prior_auth_case WHERE case_id = ?3
          ON CONFLICT (number) DO NOTHING",
     )
     .bind(number)

@@ -39,9 +39,14 @@ impl SqliteStore {
 
     pub(super) async fn read_similar(&self, likeness: &Likeness) -> sqlx::Result<Vec<CaseId>> {
         let rows = sqlx::query(
-            "SELECT case_id, max(submission_id) AS latest FROM submission
-             WHERE client = ?1 AND content_digest <> ?2
-               AND (bundle_identifier = ?3 OR claim_identifier = ?4)
+            "SELECT case_id, max(submission_id) AS latest FROM (
+                 SELECT * FROM (SELECT case_id, submission_id FROM submission
+                     WHERE client = ?1 AND bundle_identifier = ?3 AND content_digest <> ?2
+                     ORDER BY submission_id DESC LIMIT 20)
+                 UNION ALL
+                 SELECT * FROM (SELECT case_id, submission_id FROM submission
+                     WHERE client = ?1 AND claim_identifier = ?4 AND content_digest <> ?2
+                     ORDER BY submission_id DESC LIMIT 20))
              GROUP BY case_id ORDER BY latest DESC LIMIT 20",
         )
         .bind(&likeness.client)

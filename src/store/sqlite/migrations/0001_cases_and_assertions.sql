@@ -67,11 +67,16 @@ CREATE TABLE answer (
 
 -- A number that stands in an answer. It belongs to one case for ever.
 CREATE TABLE issued_number (
-    number  TEXT NOT NULL PRIMARY KEY,
-    series  TEXT NOT NULL REFERENCES number_series (series),
-    case_id TEXT NOT NULL REFERENCES prior_auth_case (case_id),
+    issue_id  INTEGER NOT NULL PRIMARY KEY,
+    number    TEXT    NOT NULL UNIQUE,
+    series    TEXT    NOT NULL REFERENCES number_series (series),
+    case_id   TEXT    NOT NULL REFERENCES prior_auth_case (case_id),
+    -- The case's member, repeated here so that a member's latest numbers are found by index.
+    member_id TEXT    NOT NULL,
     UNIQUE (number, case_id)
-) STRICT, WITHOUT ROWID;
+) STRICT;
+
+CREATE INDEX issued_number_by_member ON issued_number (member_id, series, issue_id);
 
 -- One line of an answer: what was said of one Claim item.
 CREATE TABLE answer_line (
