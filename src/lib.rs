@@ -4,4 +4,5 @@ pub mod facts;
 pub mod fhir;
 pub mod intake;
 pub mod policy;
+pub mod store;
 pub mod terms;
