@@ -123,6 +123,9 @@ fn description(set: &Set, rows: &[&Row]) -> String {
         let known = SOURCES.iter().find(|(part, _)| source.contains(part));
         sources.insert(known.map_or(OTHER_SOURCE, |(_, name)| name));
     }
+    if !set.fhir.is_empty() {
+        sources.insert("HL7 terminology of FHIR R4");
+    }
     if !set.categories.is_empty() {
         sources.insert("ICD-10-CM tabular list of April 2026");
     }
@@ -137,6 +140,9 @@ fn rendered(set: &Set, table: &[Row]) -> String {
     let mut systems: BTreeMap<&str, BTreeMap<&str, Option<&str>>> = BTreeMap::new();
     for row in &rows {
         systems.entry(&row.system).or_default().entry(&row.code).or_insert(row.name());
+    }
+    for (system, code) in set.fhir {
+        systems.entry(system).or_default().insert(code, None);
     }
     let mut include = Vec::new();
     for (system, codes) in &systems {

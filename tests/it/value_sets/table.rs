@@ -13,6 +13,8 @@ pub(crate) struct Set {
     pub(crate) rows: &'static [Rows],
     /// ICD-10-CM categories that hold with all below them, besides those of the rows.
     pub(crate) categories: &'static [&'static str],
+    /// Codes of FHIR's own terminology, which the code table does not list: system and code.
+    pub(crate) fhir: &'static [(&'static str, &'static str)],
 }
 
 /// Rows of one set of the code table.
@@ -40,7 +42,7 @@ pub(crate) enum Only {
 }
 
 const fn set(id: &'static str, says: &'static str, rows: &'static [Rows]) -> Set {
-    Set { id, says, rows, categories: &[] }
+    Set { id, says, rows, categories: &[], fhir: &[] }
 }
 
 const fn all(set: &'static str, relation: &'static str) -> Rows {
@@ -63,6 +65,10 @@ impl Set {
     const fn with(self, categories: &'static [&'static str]) -> Set {
         Set { categories, ..self }
     }
+
+    const fn and(self, fhir: &'static [(&'static str, &'static str)]) -> Set {
+        Set { fhir, ..self }
+    }
 }
 
 /// Primary cancers other than melanoma: the malignant categories of ICD-10-CM without melanoma
@@ -76,6 +82,9 @@ const OTHER_PRIMARY: &[&str] = &[
     "C73", "C74", "C75", "C76", "C7A", "C80.1", "C81", "C82", "C83", "C84", "C85", "C86", "C88",
     "C90", "C91", "C92", "C93", "C94", "C95", "C96",
 ];
+
+/// HL7 v3 ObservationInterpretation, the codes of `Observation.interpretation`.
+const INTERPRETATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
 
 /// All value sets of the policy, in the order of its clauses.
 pub(crate) const SETS: &[Set] = &[
@@ -458,8 +467,10 @@ pub(crate) const SETS: &[Set] = &[
         "The diagnosis that itself says V600E.",
         &[codes("c5-braf-condition", &["830150003"])],
     ),
-    set("result-positive", "Results that say yes.", &[all("c5-result-value", "member-positive")]),
-    set("result-negative", "Results that say no.", &[all("c5-result-value", "member-negative")]),
+    set("result-positive", "Results that say yes.", &[all("c5-result-value", "member-positive")])
+        .and(&[(INTERPRETATION, "POS")]),
+    set("result-negative", "Results that say no.", &[all("c5-result-value", "member-negative")])
+        .and(&[(INTERPRETATION, "NEG")]),
     set(
         "result-unknown",
         "Results that say neither.",
@@ -488,6 +499,11 @@ pub(crate) const SETS: &[Set] = &[
         &[codes("c6-place-of-service", &["19", "22", "24"])],
     ),
     // The product and limitation 1
+    set(
+        "lifileucel-container",
+        "Codes that count containers of lifileucel, up to four of which make one dose.",
+        &[all("product-ndc", "member*")],
+    ),
     set(
         "lifileucel",
         "Lifileucel, as a product and as the procedure that gives it.",
