@@ -6,6 +6,7 @@
 
 pub mod claim;
 pub mod coverage;
+pub mod dossier;
 pub mod evidence;
 pub mod order;
 pub mod people;

@@ -1,8 +1,10 @@
 //! priorauth.
 #![forbid(unsafe_code)]
+pub mod cds;
 pub mod facts;
 pub mod fhir;
 pub mod intake;
 pub mod policy;
+pub mod profiles;
 pub mod store;
 pub mod terms;

@@ -1,0 +1,120 @@
+//! Floor 7: the plan and the policies that a server runs with, embedded or from a folder.
+
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+
+use crate::policy::read::{self, Files};
+use crate::policy::{Plan, PolicyError, Shelf};
+
+static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/profiles");
+
+/// How large a single profile file may be.
+const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
+/// How deep folders may nest.
+const MAX_DEPTH: usize = 6;
+
+/// A plan and its policies.
+#[derive(Debug)]
+pub struct Profiles {
+    /// The plan.
+    pub plan: Plan,
+    /// Its policies.
+    pub shelf: Shelf,
+}
+
+/// Why profiles cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProfilesError {
+    /// A file or folder cannot be read.
+    #[error("reading `{}`: {source}", path.display())]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// A plan or policy has mistakes.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Mistakes(Vec<PolicyError>),
+    /// There is no plan file, or more than one.
+    #[error("`plans` holds {0} plan files, and one is needed")]
+    Plans(usize),
+}
+
+impl Profiles {
+    /// The profiles that ship in the binary.
+    ///
+    /// # Errors
+    /// A mistake in them, which the tests rule out.
+    pub fn embedded() -> Result<Profiles, ProfilesError> {
+        let mut files = Files::new();
+        collect_embedded(&EMBEDDED, &mut files);
+        Profiles::of(&files)
+    }
+
+    /// The profiles in a folder with `plans` and `policies`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or mistakes in plan or policies, each with file, line and clause.
+    pub fn from_folder(folder: &Path) -> Result<Profiles, ProfilesError> {
+        Profiles::of(&files_below(folder)?)
+    }
+
+    fn of(files: &Files) -> Result<Profiles, ProfilesError> {
+        let below = |name: &str| -> Files {
+            let inside = |(path, text): (&String, &String)| {
+                path.strip_prefix(name).map(|rest| (rest.to_owned(), text.clone()))
+            };
+            files.iter().filter_map(inside).collect()
+        };
+        let plans = below("plans/");
+        let mut plan_files = plans.iter().filter(|(path, _)| path.ends_with(".toml"));
+        let (Some((path, text)), None) = (plan_files.next(), plan_files.next()) else {
+            return Err(ProfilesError::Plans(plans.len()));
+        };
+        let plan = Plan::read(&format!("plans/{path}"), text)
+            .map_err(|mistake| ProfilesError::Mistakes(vec![mistake]))?;
+        let shelf = read::read(&below("policies/")).map_err(ProfilesError::Mistakes)?;
+        Ok(Profiles { plan, shelf })
+    }
+}
+
+fn collect_embedded(folder: &Dir<'_>, files: &mut Files) {
+    for file in folder.files() {
+        if let Some(text) = file.contents_utf8() {
+            files.insert(file.path().to_string_lossy().replace('\\', "/"), text.to_owned());
+        }
+    }
+    for inner in folder.dirs() {
+        collect_embedded(inner, files);
+    }
+}
+
+/// All text files below a folder, by their path in it.
+///
+/// # Errors
+/// A file or folder that cannot be read.
+pub fn files_below(folder: &Path) -> Result<Files, ProfilesError> {
+    let mut files = Files::new();
+    let mut open = vec![(folder.to_owned(), 0_usize)];
+    while let Some((current, depth)) = open.pop() {
+        let failed = |source| ProfilesError::Read { path: current.clone(), source };
+        for entry in std::fs::read_dir(&current).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let failed = |source| ProfilesError::Read { path: path.clone(), source };
+            let about = std::fs::metadata(&path).map_err(failed)?;
+            if about.is_dir() && depth < MAX_DEPTH {
+                open.push((path, depth + 1));
+            } else if about.is_file() && about.len() <= MAX_FILE_BYTES {
+                let name = path.strip_prefix(folder).unwrap_or(&path);
+                let name = name.to_string_lossy().replace('\\', "/");
+                // A file that is no text is no part of a profile.
+                if let Ok(text) = std::fs::read_to_string(&path) {
+                    files.insert(name, text);
+                }
+            }
+        }
+    }
+    Ok(files)
+}
