@@ -14,7 +14,11 @@ pub(super) fn coding(system: Option<&str>, code: &str) -> Coding {
 }
 
 pub(super) fn identifier(system: Option<&str>, value: &str) -> Identifier {
-    Identifier { system: system.map(Into::into), value: Some(value.into()), ..Identifier::default() }
+    Identifier {
+        system: system.map(Into::into),
+        value: Some(value.into()),
+        ..Identifier::default()
+    }
 }
 
 pub(super) fn reference(target: &str) -> Reference {

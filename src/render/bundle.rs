@@ -52,10 +52,7 @@ struct WireEntry<'a> {
 ///
 /// # Errors
 /// The text of an entry is not JSON.
-pub(super) fn collection(
-    head: &Head<'_>,
-    entries: &[(&str, &str)],
-) -> Result<String, RenderError> {
+pub(super) fn collection(head: &Head<'_>, entries: &[(&str, &str)]) -> Result<String, RenderError> {
     let mut seen = HashSet::new();
     let mut entry = Vec::with_capacity(entries.len());
     for (full_url, text) in entries {

@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 
 pub use card::{Card, CardBody};
 pub use coverage_information::{
-    Coverage, CoverageInformation, Detail, Documents, DocNeeded, DocPurpose, InfoNeeded,
-    OneOrMore, PaNeeded, Reason, ReasonCode,
+    Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents, InfoNeeded, OneOrMore,
+    PaNeeded, Reason, ReasonCode,
 };
 pub use from_verdict::{Circumstances, WithoutPolicy, coverage_information};
 

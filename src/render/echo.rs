@@ -196,7 +196,10 @@ mod tests {
         leaf.prop_recursive(3, 24, 4, |inner| {
             prop_oneof![
                 (prop::collection::vec(inner.clone(), 0..4), space()).prop_map(
-                    |(items, space)| format!("[{space}{}{space}]", items.join(&format!(",{space}")))
+                    |(items, space)| format!(
+                        "[{space}{}{space}]",
+                        items.join(&format!(",{space}"))
+                    )
                 ),
                 members(inner, 4),
             ]
@@ -208,10 +211,7 @@ mod tests {
     }
 
     /// An object whose member names are made distinct by a number at their end.
-    fn members(
-        value: impl Strategy<Value = String>,
-        most: usize,
-    ) -> impl Strategy<Value = String> {
+    fn members(value: impl Strategy<Value = String>, most: usize) -> impl Strategy<Value = String> {
         prop::collection::vec((text(), value, space(), space()), 0..most).prop_map(|members| {
             let members: Vec<String> = members
                 .into_iter()

@@ -64,8 +64,7 @@ pub fn markdown(text: &str) -> String {
 }
 
 fn ends_in_www(text: &str) -> bool {
-    text.len() >= 3
-        && text.get(text.len() - 3..).is_some_and(|end| end.eq_ignore_ascii_case("www"))
+    text.len() >= 3 && text.get(text.len() - 3..).is_some_and(|end| end.eq_ignore_ascii_case("www"))
 }
 
 #[cfg(test)]
@@ -74,7 +73,8 @@ mod tests {
 
     #[test]
     fn foreign_mark_up_and_links_do_nothing() {
-        let text = "<img src=x onerror=alert(1)> [a](http://evil.test) **b** `c` www.evil.test\n# d";
+        let text =
+            "<img src=x onerror=alert(1)> [a](http://evil.test) **b** `c` www.evil.test\n# d";
         let safe = markdown(text);
         for live in ["<", "](", "**", "://", "www.", "\n", " #"] {
             assert!(!safe.contains(live), "{live} in {safe}");

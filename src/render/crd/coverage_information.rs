@@ -203,9 +203,10 @@ impl CoverageInformation {
         if version.has_later_elements() {
             parts.extend(self.details.iter().map(|detail| detail.part(version)));
         }
-        parts.extend(self.questionnaires().map(|form| {
-            json!({"url": "questionnaire", "valueCanonical": form})
-        }));
+        parts.extend(
+            self.questionnaires()
+                .map(|form| json!({"url": "questionnaire", "valueCanonical": form})),
+        );
         parts.push(json!({"url": "date", "valueDate": self.date.to_string()}));
         parts.push(json!({"url": "coverage-assertion-id", "valueString": self.assertion_id}));
         if let Some(PaNeeded::Satisfied { pa_id, until }) = self.pa() {

@@ -174,9 +174,8 @@ mod tests {
     #[test]
     fn templates_use_patient_and_user_tokens_only() {
         for (key, template) in order_sign_prefetch(&[Coding::new(System::Loinc, "53844-7")]) {
-            let rest = template
-                .replace("{{context.patientId}}", "")
-                .replace("{{userPractitionerId}}", "");
+            let rest =
+                template.replace("{{context.patientId}}", "").replace("{{userPractitionerId}}", "");
             assert!(!rest.contains("{{"), "{key}: {template}");
             assert!(!template.starts_with("{{"), "{key}: {template}");
         }

@@ -41,7 +41,11 @@ pub fn policy_card(uuid: &str, order: &str, verdict: &Verdict, url: &str) -> Opt
         topic: Topic::Guideline,
         orders: vec![order.to_owned()],
         body: CardBody::ExternalReference {
-            detail: Some(format!("The edition of {} applies to {}.", policy.edition, markdown(order))),
+            detail: Some(format!(
+                "The edition of {} applies to {}.",
+                policy.edition,
+                markdown(order)
+            )),
             label: format!("{}, in full", policy.title),
             url: url.to_owned(),
         },
@@ -52,7 +56,8 @@ pub fn policy_card(uuid: &str, order: &str, verdict: &Verdict, url: &str) -> Opt
 pub(super) fn actions_card(uuid: &str, orders: &[OrderAnswer<'_>]) -> Card {
     let mut detail = String::new();
     for order in orders {
-        let _ = writeln!(detail, "**{}**: {}\n", markdown(order.reference), told(&order.information));
+        let _ =
+            writeln!(detail, "**{}**: {}\n", markdown(order.reference), told(&order.information));
         for reason in order.information.all_reasons() {
             let _ = writeln!(detail, "- {}", markdown(&reason.text));
         }

@@ -1,8 +1,8 @@
 //! From a verdict to coverage information: one match, a comment for each row.
 
 use super::coverage_information::{
-    Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents, InfoNeeded,
-    OneOrMore, PaNeeded, Reason,
+    Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents, InfoNeeded, OneOrMore,
+    PaNeeded, Reason,
 };
 use crate::policy::{Determination, Finding, Verdict};
 use crate::terms::{Day, Truth};

@@ -50,10 +50,7 @@ fn request(answer: &ClaimAnswer<'_>) -> Reference {
         .claim
         .identifier
         .map(|identifier| build::identifier(identifier.system, identifier.value));
-    Reference {
-        identifier: identifier.map(Box::new),
-        ..build::reference(answer.claim.full_url)
-    }
+    Reference { identifier: identifier.map(Box::new), ..build::reference(answer.claim.full_url) }
 }
 
 fn number<'a>(answer: &ClaimAnswer<'a>) -> Option<&'a str> {

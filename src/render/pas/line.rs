@@ -43,10 +43,7 @@ fn of_action(action: &LineAction<'_>) -> Vec<Extension> {
             let period = build::period(&valid_from.to_string(), &valid_to.to_string());
             let mut extensions = vec![
                 build::extension(extension::ITEM_ISSUE_DATE, issued),
-                build::extension(
-                    extension::ITEM_PERIOD,
-                    ExtensionValue::Period(Box::new(period)),
-                ),
+                build::extension(extension::ITEM_PERIOD, ExtensionValue::Period(Box::new(period))),
             ];
             extensions.extend(provider.map(authorized_provider));
             extensions
@@ -87,9 +84,8 @@ fn review_action(action: &LineAction<'_>) -> Extension {
             (ReviewAction::NotCertified, *number, reason_codes)
         }
     };
-    let concept = |system, code| {
-        ExtensionValue::CodeableConcept(Box::new(build::concept(system, code)))
-    };
+    let concept =
+        |system, code| ExtensionValue::CodeableConcept(Box::new(build::concept(system, code)));
     // The code by its absolute URL, the other parts by short names (PAS 3.4).
     let mut parts =
         vec![build::extension(extension::REVIEW_ACTION_CODE, concept(X12_ACTION, code.code()))];
