@@ -3,7 +3,7 @@
 //! What was decided comes in neutral and borrowed; what leaves is JSON text in the words of one
 //! version of one guide.
 //! PAS: the response Bundle ([`pas`]), the OperationOutcome ([`outcome`]), the
-//! CapabilityStatement ([`capability`]).
+//! `CapabilityStatement` ([`capability`]).
 //! CRD: the answer to a hook and the discovery document ([`crd`]), with the order sent back as it
 //! came ([`echo`]).
 //! No clock, no store, no randomness: ids, numbers and times are arguments.
@@ -20,7 +20,7 @@ pub mod words;
 
 use crate::fhir::write::WriteError;
 
-/// Why an answer could not be rendered: always a fault of ours, never the caller's data's.
+/// Why an answer could not be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// One of our resources lacks an element.

@@ -1,4 +1,4 @@
-//! The CapabilityStatement of a PAS endpoint: what is routed there, and no more.
+//! The `CapabilityStatement` of a PAS endpoint: what is routed there, and no more.
 
 use super::RenderError;
 use crate::fhir::write::r4::Resource;
@@ -39,7 +39,7 @@ pub enum Routed {
     Subscription,
 }
 
-/// The JSON text of the CapabilityStatement.
+/// The JSON text of the `CapabilityStatement`.
 ///
 /// # Errors
 /// None that input can cause.
@@ -66,8 +66,8 @@ pub fn statement(capability: &Capability<'_>) -> Result<String, RenderError> {
             ..CapabilityStatementImplementation::default()
         }),
         fhir_version: FHIR_VERSION.into(),
-        // PAS 2.2.1 spec-11
-        format: vec!["json".into()],
+        // PAS 2.2.1 spec-11: JSON; by its media type, which every terminology service knows
+        format: vec!["application/fhir+json".into()],
         implementation_guide: vec![version.pinned(GUIDE).into()],
         rest: vec![CapabilityStatementRest {
             mode: "server".into(),

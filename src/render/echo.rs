@@ -12,8 +12,8 @@ use crate::ig::crd::COVERAGE_INFORMATION;
 /// Why an order cannot be sent back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EchoError {
-    /// The order's text is not JSON.
-    #[error("the order is not JSON")]
+    /// The order's text is not JSON, or has a member twice or nests too deeply.
+    #[error("the order is not JSON that we accept")]
     Json,
     /// The order is not an object.
     #[error("the order is not an object")]

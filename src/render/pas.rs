@@ -1,6 +1,6 @@
 //! The answer to a submission: a PAS response Bundle.
 //!
-//! Invariants: the ClaimResponse comes first; every Claim item has exactly one item in it; what
+//! Invariants: the `ClaimResponse` comes first; every Claim item has exactly one item in it; what
 //! the provider sent is passed on as it came; the decision stands on the item (PAS trap T3).
 
 mod claim_response;
@@ -22,11 +22,11 @@ pub struct ClaimAnswer<'a> {
     pub bundle_id: &'a str,
     /// The Bundle's identifier, system and value: the submission's own, sent back.
     pub bundle_identifier: (&'a str, &'a str),
-    /// When the answer was put together, RFC 3339 with zone: Bundle and ClaimResponse carry it.
+    /// When the answer was put together, RFC 3339 with zone: Bundle and `ClaimResponse` carry it.
     pub timestamp: &'a str,
-    /// The ClaimResponse's id, a UUID; its full URL is `urn:uuid:` and this.
+    /// The `ClaimResponse`'s id, a UUID; its full URL is `urn:uuid:` and this.
     pub response_id: &'a str,
-    /// The ClaimResponse's own identifier, system and value.
+    /// The `ClaimResponse`'s own identifier, system and value.
     pub response_identifier: (&'a str, &'a str),
     /// What was asked.
     pub claim: ClaimEcho<'a>,

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::samples::{hook, submission};
 
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The running validator; it ends with its owner.
 struct Validator {

@@ -1,4 +1,4 @@
-//! The ClaimResponse itself.
+//! The `ClaimResponse` itself.
 
 use super::notes::Notes;
 use super::{ClaimAnswer, EchoedCoding, LineAction, line};

@@ -1,4 +1,4 @@
-//! One item of a ClaimResponse: what was done with one line.
+//! One item of a `ClaimResponse`: what was done with one line.
 
 use super::notes::Notes;
 use super::{LineAction, LineAnswer, RequestedDate};

@@ -14,11 +14,12 @@ use priorauth::terms::{Day, Truth, When};
 /// The order as the EHR sent it: with odd numbers, escapes and white space to be kept.
 pub(crate) const ORDER: &str = r#"{ "resourceType": "MedicationRequest", "id": "mr-1",
   "meta": {"profile": ["http://hl7.org/fhir/us/davinci-crd/StructureDefinition/profile-medicationrequest"]},
-  "extension": [{"url": "https://ehr.lakeside.test/fhir/StructureDefinition/weight", "valueDecimal": 70.50}],
+  "extension": [{"url": "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal", "valueReference": {"reference": "Goal/g-1"}}],
   "status": "draft", "intent": "order",
   "medicationCodeableConcept": {"coding": [{"system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "2679322"}], "text": "lifileucel \u0028Amtagvi\u0029"},
   "subject": {"reference": "Patient/p-1"}, "authoredOn": "2026-03-02",
-  "requester": {"reference": "Practitioner/d-1"} }"#;
+  "requester": {"reference": "Practitioner/d-1"},
+  "dosageInstruction": [{"text": "once", "doseAndRate": [{"doseQuantity": {"value": 1.50}}]}] }"#;
 
 const FORM: &str = "https://payer.priorauth.test/fhir/Questionnaire/amtagvi|2026-01-01";
 const POLICY: &str = "https://payer.priorauth.test/policies/amtagvi";
