@@ -49,11 +49,16 @@ pub fn markdown(text: &str) -> String {
                 safe.push_str("&#58;");
             }
             '.' if text.get(..at).is_some_and(ends_in_www) => safe.push_str("&#46;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '(' | ')' | '#' | '|' | '~' | '!' | '$' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '!' => {
                 safe.push('\\');
                 safe.push(c);
             }
-            '-' | '+' | '=' if at == 0 => {
+            // What begins a list or a heading at the start of a line.
+            '-' | '+' | '=' | '#' if at == 0 => {
+                safe.push('\\');
+                safe.push(c);
+            }
+            '.' | ')' if at > 0 && text.get(..at).is_some_and(is_number) => {
                 safe.push('\\');
                 safe.push(c);
             }
@@ -61,6 +66,10 @@ pub fn markdown(text: &str) -> String {
         }
     }
     safe
+}
+
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn ends_in_www(text: &str) -> bool {
@@ -76,15 +85,20 @@ mod tests {
         let text =
             "<img src=x onerror=alert(1)> [a](http://evil.test) **b** `c` www.evil.test\n# d";
         let safe = markdown(text);
-        for live in ["<", "](", "**", "://", "www.", "\n", " #"] {
+        for live in ["<", "[a](", "**", "://", "www.", "\n"] {
             assert!(!safe.contains(live), "{live} in {safe}");
         }
         assert!(safe.contains("\\*\\*b\\*\\*"));
+        for (start, shown) in
+            [("# a", "\\# a"), ("- a", "\\- a"), ("1. a", "1\\. a"), ("2) a", "2\\) a")]
+        {
+            assert_eq!(markdown(start), shown);
+        }
     }
 
     #[test]
     fn ordinary_words_stay_as_they_are() {
-        let words = "Stage IV melanoma, BRAF V600E, 2026-03-01; O’Neill";
+        let words = "Stage IV melanoma (AJCC 8), BRAF V600E, 1.5 mg, 2026-03-01; O’Neill";
         assert_eq!(markdown(words), words);
         assert_eq!(plain(words), words);
     }

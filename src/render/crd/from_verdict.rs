@@ -2,7 +2,7 @@
 
 use super::coverage_information::{
     Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents, InfoNeeded, OneOrMore,
-    PaNeeded, Reason,
+    PaNeeded, Reason, ReasonCode,
 };
 use crate::policy::{Determination, Finding, Verdict};
 use crate::terms::{Day, Truth};
@@ -112,7 +112,10 @@ fn asked(verdict: &Verdict, circumstances: &Circumstances<'_>) -> Coverage {
     let other: Vec<&Finding> = unknown().filter(|finding| !is_of_site(finding)).collect();
     let documents = (!other.is_empty()).then(|| documents(&other, circumstances));
     match site.as_slice() {
-        [] => covered(PaNeeded::AuthNeeded, documents.or_else(|| fallback(verdict, circumstances))),
+        [] => covered(
+            PaNeeded::AuthNeeded,
+            documents.or_else(|| Some(fallback(verdict, circumstances))),
+        ),
         // crd-ci-q3: a need for the place goes with something conditional, in both versions, and
         // the coverage does depend on it. A form may not ask for what a later hook brings.
         site => Coverage::Conditional {
@@ -129,13 +132,13 @@ fn documents(findings: &[&Finding], circumstances: &Circumstances<'_>) -> Docume
 }
 
 /// A verdict that pends without an unknown finding still asks, with its own reasons.
-fn fallback(verdict: &Verdict, circumstances: &Circumstances<'_>) -> Option<Documents> {
+fn fallback(verdict: &Verdict, circumstances: &Circumstances<'_>) -> Documents {
     let text = if verdict.reasons.is_empty() {
         "More evidence is needed.".to_owned()
     } else {
         verdict.reasons.join(" ")
     };
-    Some(with_reason(Reason::words(text), circumstances))
+    with_reason(Reason::words(text), circumstances)
 }
 
 fn with_reason(why: Reason, circumstances: &Circumstances<'_>) -> Documents {
@@ -165,9 +168,11 @@ fn without_policy(plan: WithoutPolicy<'_>) -> (Coverage, Vec<Reason>) {
             (covered(PaNeeded::NoAuth, None), why.map(Reason::words).into_iter().collect())
         }
         WithoutPolicy::Depends { why, info } => {
+            // crd.md 3.9: 2.0.1 says it by the reason's code, 2.2 by the need's.
+            let code = (info == InfoNeeded::DetailCode).then_some(ReasonCode::DetailCode);
             let coverage = Coverage::Conditional {
                 info: OneOrMore::one(info),
-                why: Reason::words(why),
+                why: Reason { code, text: why.to_owned() },
                 pa: None,
                 documents: None,
             };
