@@ -3,6 +3,8 @@
 pub mod facts;
 pub mod fhir;
 pub mod ig;
+pub mod intake;
 pub mod policy;
 pub mod render;
+pub mod store;
 pub mod terms;

@@ -5,6 +5,19 @@
 //! makes the determination ([`determine`]).
 //! Pure: no clock, no store, no network, no FHIR.
 
+pub mod condition;
+pub mod criterion;
+pub mod determine;
+pub mod disease;
+pub mod evaluate;
 pub mod finding;
+pub mod plan;
+pub mod read;
+pub mod scene;
+pub mod shelf;
 
+pub use evaluate::evaluate;
 pub use finding::{Cited, Determination, Finding, Lack, PolicyId, SetAside, Verdict};
+pub use plan::Plan;
+pub use read::{Files, PolicyError};
+pub use shelf::Shelf;

@@ -26,8 +26,6 @@ pub struct Order {
     pub products: Vec<Product>,
     /// The date that decides which edition judges and how old the patient is.
     pub service_date: ServiceDate,
-    /// Further dates of service that the order names.
-    pub other_dates: Vec<Stated<When>>,
     /// The date of the request, from which look-back windows count.
     pub requested_on: Stated<When>,
     /// Why it is asked for.
@@ -166,8 +164,10 @@ pub struct Amount {
 /// A statement that the order is to be given again.
 #[derive(Clone, Debug)]
 pub struct Repeat {
-    /// How often in all, or again, as far as it is said.
+    /// What says so, in words.
     pub words: String,
+    /// Whether it certainly means more than once.
+    pub is_certain: bool,
     /// Where it stands.
     pub source: Source,
 }

@@ -10,8 +10,8 @@ pub struct PolicyId {
     pub id: Box<str>,
     /// The policy's title for people.
     pub title: Box<str>,
-    /// The first day of the edition.
-    pub edition: Day,
+    /// The first day of the edition that judged; `None` where none was in force.
+    pub edition: Option<Day>,
 }
 
 /// What one clause of a policy came to.

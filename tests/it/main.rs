@@ -1,11 +1,12 @@
-//! The integration tests, in one binary.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "tests say what they expect by unwrapping, in their samples too"
-)]
+//! The one integration binary: a module for each area.
 
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
 mod validator;
+#[cfg(test)]
+mod value_sets;
+#[cfg(test)]
 mod wire;

@@ -1,0 +1,13 @@
+//! Floor 3: from the wire to facts.
+//!
+//! Reading evidence never fails: what cannot be used is a [`Gap`](crate::facts::Gap).
+//! Only a PAS request can be refused as a whole ([`pas_request`]), with all its faults at once.
+//! Refuses to know what a fact means for a policy.
+
+pub mod claim;
+pub mod coverage;
+pub mod evidence;
+pub mod order;
+pub mod people;
+pub mod reader;
+pub mod subject;

@@ -1,0 +1,314 @@
+//! A Claim's items as orders.
+
+use super::coverage::standing;
+use super::order::{OrderParts, amount, order_parts, read_encounter};
+use super::people::{add_specialty, prescriber, site};
+use super::reader::{concept, extension, source, span, when};
+use super::subject::Subject;
+use crate::facts::{
+    CoverageStanding, DateOrigin, Line, Order, Prescriber, Product, Reason, ServiceDate, Setting,
+    Site, Source, SourceKind, Stated,
+};
+use crate::fhir::{Entry, Node, Pool};
+use crate::policy::Plan;
+use crate::terms::{Concept, Day, When};
+
+/// An item of a Claim, ready to be judged.
+#[derive(Debug)]
+pub struct Item {
+    /// What is asked for.
+    pub order: Order,
+    /// Whether the Claim's coverage is usable on the item's day.
+    pub coverage: CoverageStanding,
+}
+
+/// Reads all items of the Claim at `place`.
+#[must_use]
+pub fn items(
+    pool: &Pool<'_>,
+    place: usize,
+    subject: &Subject,
+    plan: &Plan,
+    as_of: Day,
+) -> Vec<Item> {
+    let Some(entry) = pool.entry(place) else { return Vec::new() };
+    let reader = ClaimReader { pool, place, entry, claim: entry.node, as_of };
+    let lines: Vec<Node<'_>> = entry.node.each("item").collect();
+    let mut orders: Vec<Order> =
+        lines.iter().enumerate().map(|(index, item)| reader.order(*item, index)).collect();
+    let all: Vec<Line> = orders.iter().map(as_line).collect();
+    for (index, order) in orders.iter_mut().enumerate() {
+        let others = all.iter().enumerate().filter(|(other, _)| *other != index);
+        order.other_lines = others.map(|(_, line)| line.clone()).collect();
+    }
+    let coverages = reader.coverages();
+    orders
+        .into_iter()
+        .map(|order| {
+            let day = order.service_date.when;
+            Item { coverage: standing(pool, &coverages, subject, plan, day), order }
+        })
+        .collect()
+}
+
+/// An order as another order of the same request sees it.
+#[must_use]
+pub fn as_line(order: &Order) -> Line {
+    let has_own_date = !matches!(order.service_date.origin, DateOrigin::Request | DateOrigin::AsOf);
+    Line {
+        sequence: order.sequence,
+        products: order.products.clone(),
+        date: has_own_date.then_some(order.service_date.when),
+        source: order.source.clone(),
+    }
+}
+
+/// Diagnosis codes of a Claim: mentions, which prove nothing by themselves.
+#[must_use]
+pub fn mentions(pool: &Pool<'_>, place: usize) -> Vec<(Concept, Source)> {
+    let Some(entry) = pool.entry(place) else { return Vec::new() };
+    let codes = entry.node.each("diagnosis").enumerate().filter_map(|(index, diagnosis)| {
+        let code = diagnosis.get("diagnosisCodeableConcept")?;
+        let element = format!("Claim.diagnosis[{index}].diagnosisCodeableConcept");
+        Some((concept(Some(code)), source(entry, element, SourceKind::Request)))
+    });
+    codes.collect()
+}
+
+struct ClaimReader<'p, 'd> {
+    pool: &'p Pool<'d>,
+    place: usize,
+    entry: &'p Entry<'d>,
+    claim: Node<'d>,
+    as_of: Day,
+}
+
+/// The numbers that an item lists under `name`, such as `careTeamSequence`.
+fn sequences(item: Node<'_>, name: &str) -> Vec<String> {
+    item.each(name).filter_map(|number| number.number().map(str::to_owned)).collect()
+}
+
+fn sequence_of(node: Node<'_>) -> Option<&str> {
+    node.get("sequence").and_then(Node::number)
+}
+
+impl<'d> ClaimReader<'_, 'd> {
+    fn at(&self, element: impl Into<std::borrow::Cow<'static, str>>) -> Source {
+        source(self.entry, element, SourceKind::Request)
+    }
+
+    fn order(&self, item: Node<'d>, index: usize) -> Order {
+        let requested = extension(item, "extension-requestedService")
+            .and_then(|extension| self.pool.follow(extension.get("valueReference")?, self.place));
+        let mut parts =
+            requested.map(|place| order_parts(self.pool, place, None)).unwrap_or_default();
+        let (mut sites, mut settings) = self.places(item, index);
+        sites.append(&mut parts.sites);
+        settings.append(&mut parts.settings);
+        let mut products = self.products(item, index);
+        products.append(&mut parts.products);
+        let mut reasons = self.reasons(item);
+        reasons.append(&mut parts.reasons);
+        let requested_on = self.requested_on(&parts);
+        Order {
+            sequence: sequence_of(item)
+                .and_then(|number| number.parse().ok())
+                .unwrap_or_else(|| u32::try_from(index + 1).unwrap_or(u32::MAX)),
+            source: self.at(format!("Claim.item[{index}]")),
+            is: parts.is,
+            products,
+            service_date: self.service_date(item, index, &parts.occurrence, &requested_on),
+            requested_on,
+            reasons,
+            prescriber: parts.prescriber.or_else(|| self.ordering_member(item)),
+            sites,
+            settings,
+            amount: item
+                .get("quantity")
+                .and_then(|quantity| {
+                    amount(quantity, self.at(format!("Claim.item[{index}].quantity")))
+                })
+                .or(parts.amount),
+            repeats: parts.repeats,
+            other_lines: Vec::new(),
+        }
+    }
+
+    fn products(&self, item: Node<'d>, index: usize) -> Vec<Product> {
+        let element = format!("Claim.item[{index}].productOrService");
+        let own = [(item, element)].into_iter();
+        let details = item.each("detail").enumerate().map(|(detail, node)| {
+            (node, format!("Claim.item[{index}].detail[{detail}].productOrService"))
+        });
+        own.chain(details)
+            .filter_map(|(node, element)| {
+                let code = node.get("productOrService")?;
+                Some(Product { concept: concept(Some(code)), source: self.at(element) })
+            })
+            .collect()
+    }
+
+    fn requested_on(&self, parts: &OrderParts) -> Stated<When> {
+        let created = when(self.claim.get("created"));
+        match (created, &parts.authored) {
+            (Some(value), _) => Stated { value, source: self.at("Claim.created") },
+            (None, Some(authored)) => authored.clone(),
+            (None, None) => Stated { value: When::from(self.as_of), source: self.at("Claim") },
+        }
+    }
+
+    /// clinical.md 2: the item, else the admission, else the order, else the request.
+    fn service_date(
+        &self,
+        item: Node<'d>,
+        index: usize,
+        occurrence: &Option<Stated<When>>,
+        requested_on: &Stated<When>,
+    ) -> ServiceDate {
+        let serviced =
+            when(item.get("servicedDate")).or(span(item.get("servicedPeriod")).any_date());
+        if let Some(when) = serviced {
+            let element = format!("Claim.item[{index}].serviced[x]");
+            return ServiceDate { when, origin: DateOrigin::Item, source: self.at(element) };
+        }
+        if let Some((when, element)) = self.admission() {
+            return ServiceDate { when, origin: DateOrigin::Admission, source: self.at(element) };
+        }
+        if let Some(stated) = occurrence {
+            let source = stated.source.clone();
+            return ServiceDate { when: stated.value, origin: DateOrigin::Order, source };
+        }
+        let is_dated = self.claim.get("created").is_some();
+        ServiceDate {
+            when: requested_on.value,
+            origin: if is_dated { DateOrigin::Request } else { DateOrigin::AsOf },
+            source: requested_on.source.clone(),
+        }
+    }
+
+    fn admission(&self) -> Option<(When, String)> {
+        self.claim.each("supportingInfo").enumerate().find_map(|(index, info)| {
+            let is_admission = info
+                .get("category")?
+                .each("coding")
+                .any(|coding| coding.text_of("code").as_deref() == Some("admissionDates"));
+            let date = when(info.get("timingDate")).or(span(info.get("timingPeriod")).any_date());
+            is_admission.then_some((date?, format!("Claim.supportingInfo[{index}].timing[x]")))
+        })
+    }
+
+    fn reasons(&self, item: Node<'d>) -> Vec<Reason> {
+        let wanted = sequences(item, "diagnosisSequence");
+        let diagnoses = self.claim.each("diagnosis").enumerate().filter(|(_, diagnosis)| {
+            wanted.is_empty()
+                || sequence_of(*diagnosis).is_some_and(|own| wanted.iter().any(|it| it == own))
+        });
+        diagnoses
+            .map(|(index, diagnosis)| {
+                let reference = diagnosis.get("diagnosisReference");
+                let place = reference.and_then(|it| self.pool.follow(it, self.place));
+                Reason {
+                    concept: concept(diagnosis.get("diagnosisCodeableConcept")),
+                    condition: place.map(crate::facts::FactId),
+                    source: self.at(format!("Claim.diagnosis[{index}]")),
+                }
+            })
+            .collect()
+    }
+
+    /// Members of the care team that belong to the item: those that it lists, and those whose
+    /// scope is the whole Claim; if it lists none, all.
+    fn care_team(&self, item: Node<'d>) -> Vec<(usize, Node<'d>)> {
+        let wanted = sequences(item, "careTeamSequence");
+        let belongs = |member: &Node<'d>| {
+            let listed = sequence_of(*member).is_some_and(|own| wanted.iter().any(|it| it == own));
+            let whole = extension(*member, "extension-careTeamClaimScope")
+                .and_then(|extension| extension.get("valueBoolean")?.boolean());
+            wanted.is_empty() || listed || whole == Some(true)
+        };
+        self.claim.each("careTeam").enumerate().filter(|(_, member)| belongs(member)).collect()
+    }
+
+    /// The person on the care team who orders: by role, or as the only one, without any role.
+    fn ordering_member(&self, item: Node<'d>) -> Option<Prescriber> {
+        let people: Vec<(usize, Node<'d>)> = self
+            .care_team(item)
+            .into_iter()
+            .filter(|(_, member)| {
+                let kind = self.kind_of(member.get("provider"));
+                matches!(kind.as_deref(), Some("Practitioner" | "PractitionerRole"))
+            })
+            .collect();
+        let ordering = people.iter().find(|(_, member)| has_ordering_role(*member));
+        let alone = match people.as_slice() {
+            [only] if only.1.get("role").is_none() => Some(only),
+            _ => None,
+        };
+        let (index, member) = ordering.or(alone)?;
+        let at = |element: &str| self.at(format!("Claim.careTeam[{index}].{element}"));
+        let provider = member.get("provider")?;
+        let mut named = prescriber(self.pool, provider, self.place, at("provider"));
+        add_specialty(&mut named, member.get("qualification"), at("qualification"));
+        Some(named)
+    }
+
+    /// The resource type that a reference leads to, or says it leads to.
+    fn kind_of(&self, reference: Option<Node<'d>>) -> Option<String> {
+        let reference = reference?;
+        let found =
+            self.pool.follow(reference, self.place).and_then(|place| self.pool.entry(place));
+        found.map(|entry| entry.kind.clone().into_owned()).or_else(|| {
+            let text = reference.text_of("reference")?;
+            text.rsplit('/').nth(1).map(str::to_owned)
+        })
+    }
+
+    fn places(&self, item: Node<'d>, index: usize) -> (Vec<Site>, Vec<Setting>) {
+        let mut sites = Vec::new();
+        let mut settings = Vec::new();
+        let mut push = |reference: Option<Node<'d>>, is_named: bool, element: String| {
+            let found = reference
+                .and_then(|it| site(self.pool, it, self.place, is_named, self.at(element)));
+            sites.extend(found);
+        };
+        push(item.get("locationReference"), true, format!("Claim.item[{index}].locationReference"));
+        push(self.claim.get("facility"), true, "Claim.facility".to_owned());
+        for (place, member) in self.care_team(item) {
+            let provider = member.get("provider");
+            let kind = self.kind_of(provider);
+            if matches!(kind.as_deref(), Some("Organization" | "Location")) {
+                push(provider, true, format!("Claim.careTeam[{place}].provider"));
+            }
+        }
+        push(self.claim.get("provider"), false, "Claim.provider".to_owned());
+        if let Some(code) = item.get("locationCodeableConcept") {
+            settings.push(Setting {
+                concept: concept(Some(code)),
+                source: self.at(format!("Claim.item[{index}].locationCodeableConcept")),
+            });
+        }
+        let encounter = extension(self.claim, "extension-Claim.encounter")
+            .and_then(|extension| self.pool.follow(extension.get("valueReference")?, self.place));
+        if let Some(encounter) = encounter {
+            read_encounter(self.pool, encounter, &mut sites, &mut settings);
+        }
+        (sites, settings)
+    }
+
+    /// The Claim's coverages, the focal one first.
+    fn coverages(&self) -> Vec<usize> {
+        let mut insurance: Vec<Node<'d>> = self.claim.each("insurance").collect();
+        insurance.sort_by_key(|entry| entry.get("focal").and_then(Node::boolean) != Some(true));
+        let references = insurance.into_iter().filter_map(|entry| entry.get("coverage"));
+        references.filter_map(|reference| self.pool.follow(reference, self.place)).collect()
+    }
+}
+
+/// X12 98 `DK`, ordering physician; HL7's `primary` is the provider who is responsible.
+fn has_ordering_role(member: Node<'_>) -> bool {
+    member.get("role").is_some_and(|role| {
+        role.each("coding")
+            .filter_map(|coding| coding.text_of("code"))
+            .any(|code| matches!(&*code, "DK" | "primary"))
+    })
+}

@@ -1,0 +1,286 @@
+//! Clinical resources to facts.
+//!
+//! Only what is about this patient: a resource about somebody else, or about nobody who can be
+//! told, is a gap.
+
+use super::reader::{
+    answer, concept, concepts, extension, extensions, join, link, source, span, status_code, when,
+    word,
+};
+use super::subject::Subject;
+use crate::facts::{
+    Allergy, Component, Condition, ConditionLink, Evidence, FactId, Gap, MedicationKind,
+    MedicationUse, Observation, SourceKind, Stage,
+};
+use crate::fhir::{Entry, Node, Pool};
+use crate::terms::{Concept, Span, When};
+
+/// Reads every clinical resource of the pool that is about the patient.
+#[must_use]
+pub fn evidence(pool: &Pool<'_>, subject: &Subject) -> (Evidence, Vec<Gap>) {
+    let mut evidence = Evidence::default();
+    let mut gaps = Vec::new();
+    for (place, entry) in pool.entries().iter().enumerate() {
+        let about = match &*entry.kind {
+            "AllergyIntolerance" => "patient",
+            "Condition"
+            | "MedicationStatement"
+            | "MedicationRequest"
+            | "MedicationAdministration"
+            | "Observation" => "subject",
+            _ => continue,
+        };
+        if let Err(why) = subject.is_meant(pool, entry.node.get(about), place) {
+            gaps.push(Gap { resource: entry.name().into(), why: why.into() });
+            continue;
+        }
+        let reader = Reader { pool, place, entry, node: entry.node };
+        match &*entry.kind {
+            "Condition" => evidence.conditions.push(reader.condition()),
+            "Observation" => evidence.observations.push(reader.observation()),
+            "AllergyIntolerance" => evidence.allergies.push(reader.allergy()),
+            "MedicationStatement" => {
+                evidence.medications.push(reader.medication(MedicationKind::Statement));
+            }
+            "MedicationAdministration" => {
+                evidence.medications.push(reader.medication(MedicationKind::Administration));
+            }
+            _ => evidence.medications.push(reader.medication(MedicationKind::Request)),
+        }
+    }
+    (evidence, gaps)
+}
+
+/// One resource and where it stands.
+struct Reader<'p, 'd> {
+    pool: &'p Pool<'d>,
+    place: usize,
+    entry: &'p Entry<'d>,
+    node: Node<'d>,
+}
+
+impl Reader<'_, '_> {
+    fn id(&self) -> FactId {
+        FactId(self.place)
+    }
+
+    /// A modifier extension may turn a resource into its opposite: its status is not believed.
+    fn status(&self) -> Option<Box<str>> {
+        if self.node.get("modifierExtension").is_some() { None } else { word(self.node, "status") }
+    }
+
+    fn verification(&self) -> Option<Box<str>> {
+        if self.node.get("modifierExtension").is_some() {
+            return Some("modified".into());
+        }
+        status_code(self.node.get("verificationStatus"))
+    }
+
+    fn source(&self, element: &'static str, date: Option<When>) -> crate::facts::Source {
+        let mut source = source(self.entry, element, SourceKind::Record);
+        source.date = date;
+        source
+    }
+
+    fn condition(&self) -> Condition {
+        let node = self.node;
+        let onset = when(node.get("onsetDateTime")).or(span(node.get("onsetPeriod")).start);
+        let recorded = when(node.get("recordedDate"))
+            .or_else(|| when(extension(node, "condition-assertedDate")?.get("valueDateTime")))
+            .or_else(|| self.encounter_start());
+        let links =
+            ["condition-related", "condition-dueTo", "mcode-related-primary-cancer-condition"]
+                .iter()
+                .flat_map(|name| extensions(node, name))
+                .map(|extension| match extension.get("valueReference") {
+                    Some(reference) => link(self.pool, reference, self.place),
+                    None => ConditionLink::Elsewhere,
+                })
+                .collect();
+        let abatement = [
+            "abatementDateTime",
+            "abatementAge",
+            "abatementPeriod",
+            "abatementRange",
+            "abatementString",
+        ];
+        let mut morphology = Concept::default();
+        for name in ["histology-morphology-behavior", "mcode-histology-morphology-behavior"] {
+            for extension in extensions(node, name) {
+                join(&mut morphology, concept(extension.get("valueCodeableConcept")));
+            }
+        }
+        let mut body_site = Concept::default();
+        for site in concepts(node, "bodySite") {
+            join(&mut body_site, site);
+        }
+        let stage = |stage: Node<'_>| Stage {
+            summary: concept(stage.get("summary")),
+            assessments: stage
+                .each("assessment")
+                .filter_map(|reference| self.pool.follow(reference, self.place))
+                .map(FactId)
+                .collect(),
+        };
+        Condition {
+            id: self.id(),
+            source: self.source("Condition.code", onset.or(recorded)),
+            code: concept(node.get("code")),
+            morphology,
+            body_site,
+            clinical_status: status_code(node.get("clinicalStatus")),
+            verification_status: self.verification(),
+            by_clinician: self.by_clinician(),
+            onset,
+            is_abated: node.get_any(&abatement).is_some(),
+            stages: node.each("stage").map(stage).collect(),
+            links,
+        }
+    }
+
+    fn encounter_start(&self) -> Option<When> {
+        let place = self.pool.follow(self.node.get("encounter")?, self.place)?;
+        span(self.pool.entry(place)?.node.get("period")).any_date()
+    }
+
+    /// Recorded or asserted by a clinician, and not by the patient.
+    fn by_clinician(&self) -> bool {
+        let mut authors =
+            ["recorder", "asserter"].into_iter().filter_map(|name| self.node.get(name));
+        let is_clinician = |reference: Node<'_>| {
+            let text = reference.text_of("reference").unwrap_or_default();
+            let named = text.contains("Practitioner/") || text.contains("PractitionerRole/");
+            let found = self.pool.follow(reference, self.place).and_then(|at| self.pool.entry(at));
+            found.map_or(named, |entry| matches!(&*entry.kind, "Practitioner" | "PractitionerRole"))
+        };
+        authors.any(is_clinician)
+    }
+
+    fn medication(&self, kind: MedicationKind) -> MedicationUse {
+        let node = self.node;
+        let point = when(node.get("effectiveDateTime"));
+        let period = span(node.get("effectivePeriod"));
+        let goes_on = node.text_of("status").is_some_and(|status| status == "active");
+        let taken = match point {
+            // A single date is a single day, unless the use is said to go on.
+            Some(day) => Span { start: Some(day), end: (!goes_on).then_some(day) },
+            None => period,
+        };
+        let stated = when(node.get("dateAsserted")).or(when(node.get("authoredOn")));
+        let element = match kind {
+            MedicationKind::Statement => "MedicationStatement.medication[x]",
+            MedicationKind::Request => "MedicationRequest.medication[x]",
+            MedicationKind::Administration => "MedicationAdministration.medication[x]",
+        };
+        MedicationUse {
+            id: self.id(),
+            source: self.source(element, taken.any_date().or(stated)),
+            kind,
+            code: medication_code(self.pool, node, self.place),
+            status: self.status(),
+            intent: word(node, "intent"),
+            do_not_perform: node.get("doNotPerform").and_then(Node::boolean).unwrap_or(false),
+            status_reasons: concepts(node, "statusReason").collect(),
+            taken,
+        }
+    }
+
+    fn observation(&self) -> Observation {
+        let node = self.node;
+        let issued = when(node.get("issued"));
+        let effective = when(node.get("effectiveDateTime"))
+            .or(when(node.get("effectiveInstant")))
+            .or(span(node.get("effectivePeriod")).any_date());
+        let focus = node
+            .each("focus")
+            .filter(|reference| {
+                let target = self.pool.follow(*reference, self.place);
+                let target = target.and_then(|place| self.pool.entry(place));
+                target.is_none_or(|entry| entry.kind != "Patient")
+            })
+            .map(|reference| link(self.pool, reference, self.place))
+            .collect();
+        Observation {
+            id: self.id(),
+            source: self.source("Observation.value[x]", effective.or(issued)),
+            code: concept(node.get("code")),
+            status: self.status(),
+            value: answer(node),
+            interpretations: concepts(node, "interpretation").collect(),
+            components: node
+                .each("component")
+                .map(|component| Component {
+                    code: concept(component.get("code")),
+                    value: answer(component),
+                    interpretations: concepts(component, "interpretation").collect(),
+                })
+                .collect(),
+            focus,
+            specimen: self.specimen(),
+            identifiers: node
+                .each("identifier")
+                .filter_map(|identifier| {
+                    let system = identifier.text_of("system").unwrap_or_default();
+                    let value = identifier.text_of("value")?;
+                    Some(format!("{system}|{value}").into())
+                })
+                .collect(),
+            issued,
+        }
+    }
+
+    /// What method and specimen say of the sample.
+    fn specimen(&self) -> Vec<Concept> {
+        let mut said = vec![concept(self.node.get("method"))];
+        if let Some(reference) = self.node.get("specimen") {
+            said.push(Concept { codings: Vec::new(), text: word(reference, "display") });
+            let specimen =
+                self.pool.follow(reference, self.place).and_then(|at| self.pool.entry(at));
+            if let Some(specimen) = specimen {
+                said.push(concept(specimen.node.get("type")));
+            }
+        }
+        said
+    }
+
+    fn allergy(&self) -> Allergy {
+        let node = self.node;
+        let mut code = concept(node.get("code"));
+        for reaction in node.each("reaction") {
+            join(&mut code, concept(reaction.get("substance")));
+        }
+        let date = when(node.get("onsetDateTime"))
+            .or(when(node.get("lastOccurrence")))
+            .or_else(|| node.each("reaction").find_map(|reaction| when(reaction.get("onset"))))
+            .or(when(node.get("recordedDate")));
+        Allergy {
+            id: self.id(),
+            source: self.source("AllergyIntolerance.code", date),
+            code,
+            clinical_status: status_code(node.get("clinicalStatus")),
+            verification_status: self.verification(),
+            has_reaction: node
+                .each("reaction")
+                .any(|reaction| reaction.get("manifestation").is_some()),
+        }
+    }
+}
+
+/// What a medication resource names: its own code, or that of the Medication and its ingredients.
+#[must_use]
+pub fn medication_code(pool: &Pool<'_>, node: Node<'_>, place: usize) -> Concept {
+    let mut code = concept(node.get("medicationCodeableConcept"));
+    let Some(reference) = node.get("medicationReference") else { return code };
+    if let Some(found) = pool.follow(reference, place)
+        && let Some(medication) = pool.entry(found)
+    {
+        join(&mut code, concept(medication.node.get("code")));
+        for ingredient in medication.node.each("ingredient") {
+            join(&mut code, concept(ingredient.get("itemCodeableConcept")));
+        }
+    }
+    if code.text.is_none() {
+        code.text = word(reference, "display");
+    }
+    code
+}

@@ -1,0 +1,268 @@
+//! What an order resource says: MedicationRequest, ServiceRequest and their like.
+//!
+//! The same reading serves a draft order of a hook and the requested service of a Claim's item.
+
+use super::evidence::medication_code;
+use super::people::{prescriber, site};
+use super::reader::{concept, concepts, extension, source, span, when, word};
+use crate::facts::{
+    Amount, FactId, Prescriber, Product, Reason, Repeat, Setting, Site, Source, SourceKind, Stated,
+};
+use crate::fhir::{Entry, Node, Pool};
+use crate::terms::{System, When};
+
+/// The resource types that are orders (crd.md 3.1).
+pub const ORDER_TYPES: &[&str] = &[
+    "CommunicationRequest",
+    "DeviceRequest",
+    "MedicationRequest",
+    "NutritionOrder",
+    "ServiceRequest",
+    "VisionPrescription",
+];
+
+/// The parts of an order that an order resource can give.
+#[derive(Debug, Default)]
+pub struct OrderParts {
+    /// The resource itself.
+    pub is: Vec<FactId>,
+    /// What is ordered.
+    pub products: Vec<Product>,
+    /// For when.
+    pub occurrence: Option<Stated<When>>,
+    /// When it was written.
+    pub authored: Option<Stated<When>>,
+    /// Why.
+    pub reasons: Vec<Reason>,
+    /// By whom.
+    pub prescriber: Option<Prescriber>,
+    /// Where.
+    pub sites: Vec<Site>,
+    /// In which setting.
+    pub settings: Vec<Setting>,
+    /// How much.
+    pub amount: Option<Amount>,
+    /// Whether again.
+    pub repeats: Vec<Repeat>,
+}
+
+/// Reads the order at `place`; `encounter` is the encounter of the call, for orders that name none.
+#[must_use]
+pub fn order_parts(pool: &Pool<'_>, place: usize, encounter: Option<usize>) -> OrderParts {
+    let Some(entry) = pool.entry(place) else { return OrderParts::default() };
+    let reader = OrderReader { pool, place, entry, node: entry.node };
+    let own_encounter =
+        entry.node.get("encounter").and_then(|reference| pool.follow(reference, place));
+    let (mut sites, mut settings) = (reader.sites(), reader.settings());
+    if let Some(encounter) = own_encounter.or(encounter) {
+        read_encounter(pool, encounter, &mut sites, &mut settings);
+    }
+    OrderParts {
+        is: vec![FactId(place)],
+        products: reader.products(),
+        occurrence: reader.occurrence(),
+        authored: when(entry.node.get("authoredOn"))
+            .map(|value| Stated { value, source: reader.at("authoredOn") }),
+        reasons: reader.reasons(),
+        prescriber: entry
+            .node
+            .get("requester")
+            .map(|requester| prescriber(pool, requester, place, reader.at("requester"))),
+        sites,
+        settings,
+        amount: reader.amount(),
+        repeats: reader.repeats(),
+    }
+}
+
+/// An inpatient Encounter says where and in which setting (rulings 24); another says nothing of
+/// the infusion, since the order is often written in an outpatient visit.
+pub fn read_encounter(
+    pool: &Pool<'_>,
+    place: usize,
+    sites: &mut Vec<Site>,
+    settings: &mut Vec<Setting>,
+) {
+    let Some(entry) = pool.entry(place) else { return };
+    let class = concept(entry.node.get("class"));
+    let is_inpatient = class
+        .codings
+        .iter()
+        .any(|coding| coding.system == System::ActCode && &*coding.code == "IMP");
+    if !is_inpatient || entry.kind != "Encounter" {
+        return;
+    }
+    let at = |element: &'static str| source(entry, element, SourceKind::Record);
+    settings.push(Setting { concept: class, source: at("Encounter.class") });
+    let provider = entry.node.get("serviceProvider");
+    sites.extend(
+        provider.and_then(|reference| {
+            site(pool, reference, place, true, at("Encounter.serviceProvider"))
+        }),
+    );
+}
+
+struct OrderReader<'p, 'd> {
+    pool: &'p Pool<'d>,
+    place: usize,
+    entry: &'p Entry<'d>,
+    node: Node<'d>,
+}
+
+impl<'d> OrderReader<'_, 'd> {
+    fn at(&self, element: &str) -> Source {
+        source(self.entry, format!("{}.{element}", self.entry.kind), SourceKind::Request)
+    }
+
+    fn products(&self) -> Vec<Product> {
+        let mut products = Vec::new();
+        let medication = medication_code(self.pool, self.node, self.place);
+        if !medication.codings.is_empty() || medication.text.is_some() {
+            products.push(Product { concept: medication, source: self.at("medication[x]") });
+        }
+        for name in ["code", "codeCodeableConcept"] {
+            if let Some(code) = self.node.get(name) {
+                products.push(Product { concept: concept(Some(code)), source: self.at(name) });
+            }
+        }
+        let coded = ["medicationCodeableConcept", "code", "codeCodeableConcept"];
+        for billing in
+            coded.iter().filter_map(|name| extension(self.node.get(name)?, "ext-billing-options"))
+        {
+            let concept = concept(billing.get("valueCodeableConcept"));
+            products.push(Product { concept, source: self.at("extension") });
+        }
+        products
+    }
+
+    fn timings(&self) -> Vec<(Node<'d>, &'static str)> {
+        let dosage = self.node.each("dosageInstruction").filter_map(|dosage| dosage.get("timing"));
+        dosage
+            .map(|timing| (timing, "dosageInstruction.timing"))
+            .chain(self.node.get("occurrenceTiming").map(|timing| (timing, "occurrenceTiming")))
+            .collect()
+    }
+
+    fn occurrence(&self) -> Option<Stated<When>> {
+        let plain = [("occurrenceDateTime", when(self.node.get("occurrenceDateTime")))];
+        let period = [("occurrencePeriod", span(self.node.get("occurrencePeriod")).any_date())];
+        let timed = self.timings().into_iter().map(|(timing, element)| {
+            let event = timing.each("event").find_map(|event| when(Some(event)));
+            let bounds = timing.at(&["repeat", "boundsPeriod"]);
+            (element, event.or_else(|| span(bounds).start))
+        });
+        plain
+            .into_iter()
+            .chain(period)
+            .chain(timed)
+            .find_map(|(element, date)| Some(Stated { value: date?, source: self.at(element) }))
+    }
+
+    fn reasons(&self) -> Vec<Reason> {
+        let coded = concepts(self.node, "reasonCode").map(|concept| Reason {
+            concept,
+            condition: None,
+            source: self.at("reasonCode"),
+        });
+        let referenced = self.node.each("reasonReference").map(|reference| {
+            let place = self.pool.follow(reference, self.place);
+            Reason {
+                concept: crate::terms::Concept {
+                    codings: Vec::new(),
+                    text: word(reference, "display"),
+                },
+                condition: place.map(FactId),
+                source: self.at("reasonReference"),
+            }
+        });
+        coded.chain(referenced).collect()
+    }
+
+    fn sites(&self) -> Vec<Site> {
+        let at = |reference: Node<'d>, element: &str| {
+            site(self.pool, reference, self.place, true, self.at(element))
+        };
+        let locations = self.node.each("locationReference");
+        let mut sites: Vec<Site> =
+            locations.filter_map(|reference| at(reference, "locationReference")).collect();
+        if self.entry.kind == "ServiceRequest" {
+            let is_organization = |reference: &Node<'d>| {
+                let found = self.pool.follow(*reference, self.place);
+                found
+                    .and_then(|place| self.pool.entry(place))
+                    .is_some_and(|entry| entry.kind == "Organization")
+            };
+            let performers = self.node.each("performer").filter(is_organization);
+            sites.extend(performers.filter_map(|reference| at(reference, "performer")));
+        }
+        sites
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let codes = concepts(self.node, "locationCode")
+            .map(|concept| Setting { concept, source: self.at("locationCode") });
+        // CRD 2.2: the encounter type is one of the order's categories.
+        let categories = concepts(self.node, "category")
+            .filter(|concept| concept.codings.iter().any(|coding| coding.system == System::ActCode))
+            .map(|concept| Setting { concept, source: self.at("category") });
+        codes.chain(categories).collect()
+    }
+
+    fn amount(&self) -> Option<Amount> {
+        let dispense = self.node.at(&["dispenseRequest", "quantity"]);
+        let (node, element) = match dispense {
+            Some(quantity) => (quantity, "dispenseRequest.quantity"),
+            None => (self.node.get("quantityQuantity")?, "quantityQuantity"),
+        };
+        amount(node, self.at(element))
+    }
+
+    fn repeats(&self) -> Vec<Repeat> {
+        let mut repeats = Vec::new();
+        let number = |node: Option<Node<'_>>| {
+            node.and_then(Node::number).and_then(|number| number.parse::<f64>().ok())
+        };
+        let refills = number(self.node.at(&["dispenseRequest", "numberOfRepeatsAllowed"]));
+        if refills.is_some_and(|refills| refills > 0.0) {
+            repeats.push(Repeat {
+                words: "repeats are allowed".to_owned(),
+                is_certain: true,
+                source: self.at("dispenseRequest.numberOfRepeatsAllowed"),
+            });
+        }
+        for (timing, element) in self.timings() {
+            let days: std::collections::BTreeSet<_> = timing
+                .each("event")
+                .filter_map(|event| when(Some(event)))
+                .map(|day| day.first())
+                .collect();
+            let repeat = timing.get("repeat");
+            let count = number(repeat.and_then(|repeat| repeat.get("count")));
+            let cycles =
+                repeat.is_some_and(|repeat| repeat.get_any(&["period", "frequency"]).is_some());
+            let (is_repeated, is_certain) = match count {
+                Some(count) => (count > 1.0, true),
+                None => (cycles, false),
+            };
+            if days.len() > 1 || is_repeated {
+                repeats.push(Repeat {
+                    words: "more than one date or a repeating schedule".to_owned(),
+                    is_certain: days.len() > 1 || is_certain,
+                    source: self.at(element),
+                });
+            }
+        }
+        repeats
+    }
+}
+
+/// A Quantity as an amount.
+#[must_use]
+pub fn amount(node: Node<'_>, source: Source) -> Option<Amount> {
+    let value = node.get("value")?.number()?;
+    Some(Amount {
+        value: value.into(),
+        unit: word(node, "unit").or_else(|| word(node, "code")),
+        source,
+    })
+}

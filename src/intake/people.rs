@@ -1,0 +1,145 @@
+//! Prescribers and places: who and where, with what the records say of them.
+
+use super::reader::{concept, concepts, npi, person_name, source, span, word};
+use crate::facts::{Prescriber, Site, Source, SourceKind, Specialty};
+use crate::fhir::{Node, Pool};
+use crate::terms::Span;
+
+/// The prescriber that `reference` names, which stands in the entry at `from`.
+#[must_use]
+pub fn prescriber(pool: &Pool<'_>, reference: Node<'_>, from: usize, at: Source) -> Prescriber {
+    let mut prescriber = Prescriber {
+        name: word(reference, "display").map(Into::into),
+        source: at,
+        npi_is_wrong: false,
+        specialties: Vec::new(),
+    };
+    let text = reference.text_of("reference").unwrap_or_default();
+    let place = pool.follow(reference, from);
+    let kind = place.and_then(|place| pool.entry(place)).map(|entry| entry.kind.clone());
+    let (practitioner, role) = match kind.as_deref() {
+        Some("Practitioner") => (place, None),
+        Some("PractitionerRole") => {
+            let practitioner = place
+                .and_then(|role| pool.follow(pool.entry(role)?.node.get("practitioner")?, role));
+            (practitioner, place)
+        }
+        _ => (None, None),
+    };
+    if let Some(practitioner) = practitioner {
+        read_practitioner(pool, practitioner, &mut prescriber);
+    }
+    if let Some(role) = role {
+        read_role(pool, role, &mut prescriber);
+    } else {
+        // All roles on record of this person; they are found by the person, or where the person
+        // is not in the request by the same reference.
+        for other in pool.of_type("PractitionerRole").collect::<Vec<_>>() {
+            let Some(person) = pool.entry(other).and_then(|role| role.node.get("practitioner"))
+            else {
+                continue;
+            };
+            let same = match (pool.follow(person, other), practitioner) {
+                (Some(found), Some(practitioner)) => found == practitioner,
+                (None, None) => {
+                    !text.is_empty() && person.text_of("reference") == Some(text.clone())
+                }
+                (_, _) => false,
+            };
+            if same {
+                read_role(pool, other, &mut prescriber);
+            }
+        }
+    }
+    prescriber
+}
+
+fn is_inactive(node: Node<'_>) -> bool {
+    node.get("active").and_then(Node::boolean) == Some(false)
+}
+
+fn read_practitioner(pool: &Pool<'_>, place: usize, prescriber: &mut Prescriber) {
+    let Some(entry) = pool.entry(place) else { return };
+    let node = entry.node;
+    prescriber.name = person_name(node).or(prescriber.name.take());
+    prescriber.npi_is_wrong |= matches!(npi(node), Some(Err(_)));
+    if is_inactive(node) {
+        return;
+    }
+    for qualification in node.each("qualification") {
+        prescriber.specialties.push(Specialty {
+            concept: concept(qualification.get("code")),
+            valid: span(qualification.get("period")),
+            source: source(entry, "Practitioner.qualification.code", SourceKind::Record),
+        });
+    }
+}
+
+fn read_role(pool: &Pool<'_>, place: usize, prescriber: &mut Prescriber) {
+    let Some(entry) = pool.entry(place) else { return };
+    let node = entry.node;
+    prescriber.npi_is_wrong |= matches!(npi(node), Some(Err(_)));
+    if is_inactive(node) {
+        return;
+    }
+    for specialty in concepts(node, "specialty") {
+        prescriber.specialties.push(Specialty {
+            concept: specialty,
+            valid: span(node.get("period")),
+            source: source(entry, "PractitionerRole.specialty", SourceKind::Record),
+        });
+    }
+}
+
+/// A specialty that the request itself states of the prescriber.
+pub fn add_specialty(prescriber: &mut Prescriber, node: Option<Node<'_>>, source: Source) {
+    let concept = concept(node);
+    if !concept.codings.is_empty() || concept.text.is_some() {
+        prescriber.specialties.push(Specialty { concept, valid: Span::default(), source });
+    }
+}
+
+/// The place that `reference` names: an Organization, a Location, or a role's organization.
+#[must_use]
+pub fn site(
+    pool: &Pool<'_>,
+    reference: Node<'_>,
+    from: usize,
+    is_named_as_site: bool,
+    at: Source,
+) -> Option<Site> {
+    let named = |npi, name| Site { npi, name, is_named_as_site, source: at.clone() };
+    let display = || word(reference, "display").map(String::from);
+    let by_identifier = || {
+        reference.get("identifier").and_then(|identifier| {
+            let system = identifier.text_of("system")?;
+            let value = identifier.text_of("value")?;
+            super::reader::is_npi_system(&system).then(|| crate::terms::Npi::parse(&value))
+        })
+    };
+    let Some(place) = pool.follow(reference, from) else {
+        let npi = by_identifier();
+        let name = display();
+        return (npi.is_some() || name.is_some() || reference.get("reference").is_some())
+            .then(|| named(npi, name));
+    };
+    let entry = pool.entry(place)?;
+    let node = entry.node;
+    let name = || word(node, "name").map(String::from).or_else(display);
+    match &*entry.kind {
+        "Organization" => Some(named(npi(node), name())),
+        "Location" => match npi(node) {
+            Some(number) => Some(named(Some(number), name())),
+            None => {
+                let owner = node
+                    .get("managingOrganization")
+                    .and_then(|owner| site(pool, owner, place, is_named_as_site, at.clone()));
+                Some(owner.unwrap_or_else(|| named(None, name())))
+            }
+        },
+        "PractitionerRole" => {
+            site(pool, node.get("organization")?, place, is_named_as_site, at.clone())
+        }
+        _ => None,
+    }
+}

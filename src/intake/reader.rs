@@ -1,0 +1,160 @@
+//! FHIR's data types, read leniently: what is not there or has the wrong shape is absent.
+
+use std::borrow::Cow;
+
+use crate::facts::{Answer, ConditionLink, FactId, Source, SourceKind, Value};
+use crate::fhir::{Entry, Node, Pool};
+use crate::terms::id::NpiError;
+use crate::terms::{Coding, Concept, Npi, Span, When};
+
+/// A CodeableConcept; a bare Coding is read as one too.
+#[must_use]
+pub fn concept(node: Option<Node<'_>>) -> Concept {
+    let Some(node) = node else { return Concept::default() };
+    let bare = node.get("code").is_some();
+    let own = bare.then_some(node);
+    let codings: Vec<Node<'_>> = own.into_iter().chain(node.each("coding")).collect();
+    let displays = codings.iter().filter_map(|coding| coding.text_of("display"));
+    let text = node.text_of("text").or_else(|| {
+        let displays: Vec<_> = displays.collect();
+        (!displays.is_empty()).then(|| Cow::Owned(displays.join("; ")))
+    });
+    Concept {
+        codings: codings.iter().filter_map(|coding| coded(*coding)).collect(),
+        text: text.map(|text| text.trim().into()).filter(|text: &Box<str>| !text.is_empty()),
+    }
+}
+
+fn coded(node: Node<'_>) -> Option<Coding> {
+    let code = node.text_of("code")?;
+    let system = node.text_of("system").unwrap_or_default();
+    Some(Coding::from_uri(&system, &code))
+}
+
+/// The CodeableConcepts of an element that may be one or many.
+pub fn concepts<'d>(node: Node<'d>, name: &str) -> impl Iterator<Item = Concept> + use<'d> {
+    node.each(name).collect::<Vec<_>>().into_iter().map(|it| concept(Some(it)))
+}
+
+/// Puts the codings of `more` into `concept`, and its words where there are none.
+pub fn join(concept: &mut Concept, more: Concept) {
+    concept.codings.extend(more.codings);
+    concept.text = concept.text.take().or(more.text);
+}
+
+/// The code of a status that is a CodeableConcept.
+#[must_use]
+pub fn status_code(node: Option<Node<'_>>) -> Option<Box<str>> {
+    let node = node?;
+    let code = node.each("coding").find_map(|coding| coding.text_of("code"));
+    code.or_else(|| node.text_of("code")).map(|code| code.trim().into())
+}
+
+/// The text of a primitive.
+#[must_use]
+pub fn word(node: Node<'_>, name: &str) -> Option<Box<str>> {
+    node.text_of(name).map(|text| text.trim().into())
+}
+
+/// A date or date-time; one that cannot be read is absent.
+#[must_use]
+pub fn when(node: Option<Node<'_>>) -> Option<When> {
+    node.and_then(Node::text).and_then(|text| When::parse(&text).ok())
+}
+
+/// A Period.
+#[must_use]
+pub fn span(node: Option<Node<'_>>) -> Span {
+    let Some(node) = node else { return Span::default() };
+    Span { start: when(node.get("start")), end: when(node.get("end")) }
+}
+
+/// The value of `extension` with a URL that ends in `name`, if there is one.
+#[must_use]
+pub fn extension<'d>(node: Node<'d>, name: &str) -> Option<Node<'d>> {
+    extensions(node, name).next()
+}
+
+/// All extensions with a URL whose last step is `name`.
+pub fn extensions<'d>(node: Node<'d>, name: &str) -> impl Iterator<Item = Node<'d>> + use<'d> {
+    let name = name.to_owned();
+    node.each("extension").filter(move |extension| {
+        extension.text_of("url").is_some_and(|url| url.rsplit('/').next() == Some(name.as_str()))
+    })
+}
+
+/// The NPI among an element's identifiers: none, one, or one that is wrong.
+#[must_use]
+pub fn npi(node: Node<'_>) -> Option<Result<Npi, NpiError>> {
+    let mut numbers = node.each("identifier").filter(|identifier| {
+        identifier.text_of("system").is_some_and(|system| is_npi_system(&system))
+    });
+    let value = numbers.find_map(|identifier| identifier.text_of("value"))?;
+    Some(Npi::parse(&value))
+}
+
+/// Whether a system URI is that of NPIs.
+#[must_use]
+pub fn is_npi_system(system: &str) -> bool {
+    system.trim().trim_end_matches('/') == Npi::SYSTEM
+        || system.trim() == "urn:oid:2.16.840.1.113883.4.6"
+}
+
+/// A HumanName or name text.
+#[must_use]
+pub fn person_name(node: Node<'_>) -> Option<String> {
+    let name = node.each("name").next()?;
+    if let Some(text) = name.text_of("text") {
+        return Some(text.into_owned());
+    }
+    let given = name.each("given").filter_map(Node::text);
+    let family = name.text_of("family");
+    let parts: Vec<Cow<'_, str>> = given.chain(family).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// The source of a fact in a resource of the pool.
+#[must_use]
+pub fn source(
+    entry: &Entry<'_>,
+    element: impl Into<Cow<'static, str>>,
+    kind: SourceKind,
+) -> Source {
+    Source { resource: entry.name().into(), element: element.into(), date: None, kind }
+}
+
+/// `value[x]` of an Observation or component, with the reason for its absence.
+#[must_use]
+pub fn answer(node: Node<'_>) -> Answer {
+    let kinds =
+        ["valueCodeableConcept", "valueString", "valueBoolean", "valueQuantity", "valueInteger"];
+    let value = match node.get_any(&kinds) {
+        Some(("valueCodeableConcept", value)) => Value::Coded(concept(Some(value))),
+        Some(("valueString", value)) => {
+            value.text().map_or(Value::None, |text| Value::Text(text.into()))
+        }
+        Some(("valueBoolean", value)) => value.boolean().map_or(Value::None, Value::Boolean),
+        Some(("valueQuantity", value)) => quantity(value),
+        Some((_, value)) => value.number().map_or(Value::None, |number| Value::Quantity {
+            value: number.into(),
+            unit: "".into(),
+        }),
+        None => Value::None,
+    };
+    Answer { value, absent_reason: concept(node.get("dataAbsentReason")) }
+}
+
+fn quantity(node: Node<'_>) -> Value {
+    let Some(number) = node.get("value").and_then(Node::number) else { return Value::None };
+    let unit = node.text_of("code").or_else(|| node.text_of("unit")).unwrap_or_default();
+    Value::Quantity { value: number.into(), unit: unit.into() }
+}
+
+/// What a reference to a Condition leads to.
+#[must_use]
+pub fn link(pool: &Pool<'_>, reference: Node<'_>, from: usize) -> ConditionLink {
+    match pool.follow(reference, from) {
+        Some(place) => ConditionLink::To(FactId(place)),
+        None => ConditionLink::Elsewhere,
+    }
+}

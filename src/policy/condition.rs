@@ -1,0 +1,18 @@
+//! The kinds of condition that a clause can have, one file each.
+//!
+//! Each kind is a serde struct (its shape in `policy.toml`), the keys of its questions (`ASKS`),
+//! and `judge`, which reads the scene and reports an outcome.
+//! A kind knows the shape of a rule; which codes, agents, ages and windows it is about comes from
+//! the policy's folder.
+
+pub mod age;
+pub mod biomarker;
+pub mod diagnosis;
+pub mod dose;
+pub mod exposure;
+pub mod indication;
+pub mod prescriber;
+pub mod result;
+pub mod site;
+pub mod state;
+pub mod therapy;

@@ -1,0 +1,219 @@
+//! The biomarker is absent, or the therapy aimed at it failed (clinical.md 5).
+//!
+//! `no variant OR (EXISTS drug: failed) OR (FORALL drugs: contraindicated)`, in Kleene logic: an
+//! unknown biomarker is not an absent one, and a therapy that failed needs no biomarker.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use super::result::{Assay, Reading};
+use super::therapy::FailedTherapy;
+use crate::facts::{ConditionLink, Observation};
+use crate::policy::criterion::Codes;
+use crate::policy::disease::Class;
+use crate::policy::finding::{Cited, SetAside};
+use crate::policy::scene::{Outcome, ReportStatus, Scene, Standing, aside, cite, found};
+use crate::terms::Truth;
+
+/// A biomarker, and the therapy that is aimed at it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BiomarkerOrTherapy {
+    /// What the biomarker is called.
+    pub name: String,
+    /// How its results are coded.
+    pub assay: Assay,
+    /// The therapy.
+    pub therapy: FailedTherapy,
+}
+
+/// What all results together say.
+#[derive(Default)]
+struct Results {
+    positive: Vec<Cited>,
+    negative: Vec<Cited>,
+    open: Vec<Cited>,
+    /// Open, and perhaps positive.
+    suspect: Vec<Cited>,
+    not_done: Vec<Cited>,
+    set_aside: Vec<SetAside>,
+}
+
+impl BiomarkerOrTherapy {
+    /// Asked: a result; a test that was not done; which of two results holds; what became of the
+    /// therapy; and the questions of the therapy itself.
+    pub const ASKS: &'static [&'static str] =
+        &["result", "not-done", "conflict", "outcome", "history", "judgement"];
+
+    pub(in crate::policy) fn codes_mut(&mut self) -> Vec<&mut Codes> {
+        let mut codes = self.assay.codes_mut();
+        codes.extend(self.therapy.codes_mut());
+        codes
+    }
+
+    /// Ranks the results (clinical.md 5.2), then hears the therapy.
+    #[must_use]
+    pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
+        let mut results = self.results(scene);
+        let set_aside = std::mem::take(&mut results.set_aside);
+        let therapy = self.therapy.judge(scene);
+        let outcome = match (results.positive.is_empty(), results.negative.is_empty()) {
+            // Whatever the test says: a drug that failed satisfies the clause.
+            _ if therapy.truth == Truth::Met => therapy,
+            // A narrower or fluid test that is negative too takes nothing from a complete one.
+            (true, false) if results.suspect.is_empty() => Outcome::met(results.negative).without(
+                results.open.iter().map(|it| aside(&it.source, it.says.clone())).collect(),
+            ),
+            (_, false) => {
+                let against = results.positive.into_iter().chain(results.suspect);
+                let all: Vec<Cited> = against.chain(results.negative).collect();
+                scene.ask("conflict", &found(&all)).without(therapy.set_aside)
+            }
+            (false, true) => with_variant(results.positive, therapy),
+            (true, true) => {
+                results.open.append(&mut results.suspect);
+                let (key, seen) = if !results.open.is_empty() {
+                    ("result", found(&results.open))
+                } else if !results.not_done.is_empty() {
+                    ("not-done", found(&results.not_done))
+                } else {
+                    ("result", format!("no {} result", self.name))
+                };
+                let open = results.open.iter().map(|it| aside(&it.source, it.says.clone()));
+                scene.ask(key, &seen).without(open.collect()).without(therapy.set_aside)
+            }
+        };
+        outcome.without(set_aside)
+    }
+
+    fn results(&self, scene: &Scene<'_>) -> Results {
+        let evidence = scene.case.evidence;
+        let mut results = Results::default();
+        let superseded = superseded(&evidence.observations);
+        for observation in &evidence.observations {
+            let is_old = superseded.contains(&observation.id.0);
+            self.hear(observation, is_old, scene, &mut results);
+        }
+        for condition in &evidence.conditions {
+            if self.assay.diagnoses.has(&condition.code) {
+                let cited = cite(&condition.source, format!("{} in the diagnosis", self.name));
+                match Standing::of(condition, scene.as_of) {
+                    Standing::Current | Standing::Past => results.positive.push(cited),
+                    Standing::Unconfirmed | Standing::Unclear(_) => results.suspect.push(cited),
+                    Standing::Refuted | Standing::EnteredInError => {}
+                }
+            }
+        }
+        results
+    }
+
+    fn hear(
+        &self,
+        observation: &Observation,
+        is_old: bool,
+        scene: &Scene<'_>,
+        results: &mut Results,
+    ) {
+        let reading = self.assay.read(observation);
+        if reading == Reading::Other {
+            return;
+        }
+        let source = &observation.source;
+        let cited = |says: &str| cite(source, format!("{}: {says}", self.name));
+        match ReportStatus::of(observation.status.as_deref()) {
+            ReportStatus::Void => return,
+            ReportStatus::Open if reading == Reading::Negative => {
+                return results.open.push(cited("negative, in a report that is not final"));
+            }
+            ReportStatus::Open => return results.suspect.push(cited("a report that is not final")),
+            ReportStatus::Final => {}
+        }
+        if is_old {
+            results.set_aside.push(aside(source, "replaced by a newer version of the same report"));
+            return;
+        }
+        if concerns_other_tumour(observation, scene) {
+            results.set_aside.push(aside(source, "about another tumour"));
+            return;
+        }
+        let dated = source.date.is_some_and(|date| !scene.is_future(date));
+        match reading {
+            Reading::Positive => results.positive.push(cited("positive")),
+            Reading::Negative if !dated => results.open.push(cited("negative, without a date")),
+            Reading::Negative if self.assay.is_liquid(observation) => {
+                results
+                    .open
+                    .push(cited("negative in blood, which cannot exclude it in the tumour"));
+            }
+            Reading::Negative => results.negative.push(cited("negative")),
+            Reading::Open(why) => results.open.push(cited(why)),
+            Reading::Suspect(why) => results.suspect.push(cited(why)),
+            Reading::NotDone => results.not_done.push(cited("not tested")),
+            Reading::Other => {}
+        }
+    }
+}
+
+/// The variant is there: the therapy decides.
+fn with_variant(positive: Vec<Cited>, therapy: Outcome) -> Outcome {
+    match therapy.truth {
+        Truth::Met => therapy,
+        Truth::NotMet => {
+            let counted = positive.into_iter().chain(therapy.counted).collect();
+            Outcome::not_met(counted).without(therapy.set_aside)
+        }
+        Truth::Unknown => {
+            let seen = found(&positive);
+            let needs = therapy.needs.iter().map(|need| format!("{seen}. {need}")).collect();
+            let counted = positive.into_iter().chain(therapy.counted).collect();
+            Outcome { counted, needs, ..therapy }
+        }
+    }
+}
+
+/// A result that points at a cancer other than the policy's.
+fn concerns_other_tumour(observation: &Observation, scene: &Scene<'_>) -> bool {
+    !observation.focus.is_empty()
+        && observation.focus.iter().all(|link| match link {
+            ConditionLink::To(id) => {
+                scene.picture.sighting(*id).is_some_and(|seen| seen.class == Class::OtherPrimary)
+            }
+            ConditionLink::Elsewhere => false,
+        })
+}
+
+/// Versions of one report share a business identifier; the newest one stands for all.
+fn superseded(observations: &[Observation]) -> HashSet<usize> {
+    let mut old = HashSet::new();
+    for (place, one) in observations.iter().enumerate() {
+        for other in observations.iter().skip(place + 1) {
+            let same_report = one.identifiers.iter().any(|it| other.identifiers.contains(it))
+                && one.code == other.code;
+            if !same_report {
+                continue;
+            }
+            match (replaces(one, other), replaces(other, one)) {
+                (true, false) => old.insert(other.id.0),
+                (false, true) => old.insert(one.id.0),
+                (true, true) | (false, false) => false,
+            };
+        }
+    }
+    old
+}
+
+/// A corrected version that is not older replaces a version that was not corrected.
+fn replaces(new: &Observation, old: &Observation) -> bool {
+    let corrected =
+        |it: &Observation| matches!(it.status.as_deref(), Some("corrected" | "amended"));
+    let date = |it: &Observation| it.issued.or(it.source.date);
+    match (date(new), date(old)) {
+        (Some(new_date), Some(old_date)) if corrected(new) => {
+            old_date.on_or_before(new_date) == Truth::Met
+                && (!corrected(old) || old_date.before(new_date) == Truth::Met)
+        }
+        (None, _) | (_, None) if corrected(new) => !corrected(old),
+        (_, _) => false,
+    }
+}

@@ -1,0 +1,298 @@
+//! The disease is there, and as far advanced as the policy asks (clinical.md 1).
+
+use serde::Deserialize;
+
+use crate::facts::{Observation, Value};
+use crate::policy::criterion::Codes;
+use crate::policy::disease::{Class, Extent, Sighting};
+use crate::policy::finding::{Cited, SetAside};
+use crate::policy::scene::{Outcome, ReportStatus, Scene, Standing, aside, cite, found};
+use crate::terms::{Truth, When};
+
+/// The policy's disease, unresectable or metastatic.
+///
+/// No code says "unresectable": that arm can only be attested or judged by a person.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiagnosisWithExtent {}
+
+/// What is known of the extent, each statement with its date.
+#[derive(Default)]
+struct Scales {
+    /// Distant metastasis.
+    distant: Vec<(When, Cited)>,
+    /// A stage in between, which may or may not be operable.
+    regional: Vec<(When, Cited)>,
+    /// An early stage.
+    early: Vec<(When, Cited)>,
+    /// No distant metastasis on that date, whatever the stage.
+    against: Vec<(When, Cited)>,
+    /// Something that may be metastasis: it keeps an early stage from deciding.
+    perhaps: Vec<Cited>,
+    set_aside: Vec<SetAside>,
+}
+
+impl DiagnosisWithExtent {
+    /// Asked: pathology and staging; what to make of a contradiction; and of a person, whether
+    /// the special kind of the disease is meant.
+    pub const ASKS: &'static [&'static str] = &["diagnosis", "extent", "conflict", "special"];
+
+    pub(in crate::policy) fn codes_mut(&mut self) -> Vec<&mut Codes> {
+        Vec::new()
+    }
+
+    /// Finds the disease, then weighs what is known of its extent by date.
+    #[must_use]
+    pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
+        let sightings = &scene.picture.sightings;
+        let current: Vec<Cited> =
+            sightings.iter().filter(|sighting| sighting.is_current_disease()).map(named).collect();
+        let mut set_aside = not_counted(scene);
+        if current.is_empty() {
+            return without_disease(scene).without(set_aside);
+        }
+        let mut scales = weigh(scene);
+        set_aside.append(&mut scales.set_aside);
+        let outcome = if let Some(newest) = newest(&scales.distant) {
+            let contradicted = scales
+                .regional
+                .iter()
+                .chain(&scales.early)
+                .chain(&scales.against)
+                .any(|(date, _)| date.before(newest) != Truth::Met);
+            if contradicted {
+                scene.ask("conflict", &found(&scales.everything()))
+            } else {
+                let distant = scales.distant.into_iter().map(|(_, cited)| cited);
+                Outcome::met(current.into_iter().chain(distant).collect())
+            }
+        } else if scales.shows_an_early_stage() {
+            Outcome::not_met(scales.early.into_iter().map(|(_, cited)| cited).collect())
+        } else {
+            let known: Vec<Cited> = current.into_iter().chain(scales.everything()).collect();
+            scene.ask("extent", &found(&known))
+        };
+        outcome.without(set_aside)
+    }
+}
+
+fn newest(statements: &[(When, Cited)]) -> Option<When> {
+    statements.iter().map(|(date, _)| *date).max_by_key(|date| date.first())
+}
+
+impl Scales {
+    fn put(&mut self, extent: Extent, date: When, cited: Cited) {
+        match extent {
+            Extent::Distant => self.distant.push((date, cited)),
+            Extent::Regional => self.regional.push((date, cited)),
+            Extent::Early => self.early.push((date, cited)),
+            Extent::NotDistant => self.against.push((date, cited)),
+        }
+    }
+
+    /// The newest stage is an early one, and nothing may be a metastasis.
+    fn shows_an_early_stage(&self) -> bool {
+        let Some(newest_early) = newest(&self.early) else { return false };
+        self.perhaps.is_empty()
+            && self.regional.iter().all(|(date, _)| date.before(newest_early) == Truth::Met)
+    }
+
+    fn everything(&self) -> Vec<Cited> {
+        let dated =
+            self.distant.iter().chain(&self.regional).chain(&self.early).chain(&self.against);
+        dated.map(|(_, cited)| cited.clone()).chain(self.perhaps.iter().cloned()).collect()
+    }
+}
+
+fn named(sighting: &Sighting<'_>) -> Cited {
+    let says = format!("diagnosis {}", sighting.condition.code.name());
+    cite(&sighting.condition.source, says)
+}
+
+/// No current, confirmed, dated record of the disease: is it absent, or only not shown?
+fn without_disease(scene: &Scene<'_>) -> Outcome {
+    let sightings = &scene.picture.sightings;
+    let special: Vec<Cited> = sightings
+        .iter()
+        .filter(|seen| seen.class == Class::Special && seen.standing == Standing::Current)
+        .map(named)
+        .collect();
+    if !special.is_empty() {
+        return scene.judge("special", &found(&special), special);
+    }
+    let possible: Vec<Cited> =
+        sightings.iter().filter(|seen| may_be_disease(seen)).map(named).collect();
+    if !possible.is_empty() {
+        return scene.ask("diagnosis", &found(&possible));
+    }
+    // rulings 18: what the confirmed records show is something else, and nothing else is shown.
+    let instead: Vec<Cited> =
+        sightings.iter().filter(|seen| is_not_disease(seen)).map(named).collect();
+    if !instead.is_empty() {
+        return Outcome::not_met(instead);
+    }
+    scene.ask("diagnosis", "no record of the disease")
+}
+
+/// Whether a record may turn out to be the disease, or a metastasis of it.
+fn may_be_disease(seen: &Sighting<'_>) -> bool {
+    let stands = match seen.standing {
+        Standing::Current | Standing::Unclear(_) | Standing::Unconfirmed => true,
+        Standing::Past | Standing::Refuted | Standing::EnteredInError => false,
+    };
+    stands
+        && match seen.class {
+            Class::Disease
+            | Class::Metastatic
+            | Class::Special
+            | Class::Doubtful
+            | Class::Conflict
+            | Class::Distant { .. }
+            | Class::Regional
+            | Class::Unspecific
+            | Class::WordsOnly => true,
+            Class::InSitu
+            | Class::History
+            | Class::Benign
+            | Class::OtherPrimary
+            | Class::Unrelated => false,
+        }
+}
+
+/// Whether a record shows confirmed that what there is, or was, is not the disease of today.
+fn is_not_disease(seen: &Sighting<'_>) -> bool {
+    match (seen.class, seen.standing) {
+        (Class::InSitu | Class::History | Class::Benign, Standing::Current)
+        | (Class::Disease | Class::Metastatic, Standing::Past | Standing::Refuted) => true,
+        (_, _) => false,
+    }
+}
+
+/// Records about the disease that were looked at and do not count, each with the reason.
+fn not_counted(scene: &Scene<'_>) -> Vec<SetAside> {
+    let records = scene.picture.sightings.iter().filter_map(|seen| {
+        let why = match (seen.class, seen.standing) {
+            (_, standing) if standing != Standing::Current => standing.words(),
+            (Class::Doubtful, _) => "the code is too unclear to count",
+            (Class::Conflict, _) => "its codes contradict each other",
+            (Class::WordsOnly, _) => "words without a code prove nothing",
+            (Class::OtherPrimary, _) => "another primary cancer",
+            (_, _) => return None,
+        };
+        Some(aside(&seen.condition.source, why))
+    });
+    let mentions = scene
+        .case
+        .evidence
+        .mentions
+        .iter()
+        .map(|(_, source)| aside(source, "a Claim's code alone documents no diagnosis"));
+    records.chain(mentions).collect()
+}
+
+/// Puts every statement about the extent on one side of the scales.
+fn weigh(scene: &Scene<'_>) -> Scales {
+    let mut scales = Scales::default();
+    for seen in &scene.picture.sightings {
+        weigh_condition(scene, seen, &mut scales);
+    }
+    for observation in &scene.case.evidence.observations {
+        weigh_observation(scene, observation, &mut scales);
+    }
+    scales
+}
+
+fn weigh_condition(scene: &Scene<'_>, seen: &Sighting<'_>, scales: &mut Scales) {
+    let source = &seen.condition.source;
+    let cited = named(seen);
+    let may_be_metastasis = matches!(
+        seen.class,
+        Class::Distant { .. } | Class::Regional | Class::Unspecific | Class::Conflict
+    );
+    if seen.standing != Standing::Current {
+        let might_stand = matches!(seen.standing, Standing::Unclear(_) | Standing::Unconfirmed);
+        if might_stand && (may_be_metastasis || seen.class == Class::Metastatic) {
+            scales.perhaps.push(cited);
+        }
+        return;
+    }
+    let Some(date) = source.date else { return };
+    let origin = scene.picture.originates(seen);
+    match (seen.class, origin) {
+        (Class::Metastatic | Class::Distant { .. } | Class::Unspecific, Truth::Met) => {
+            scales.distant.push((date, cited));
+        }
+        (Class::Distant { .. } | Class::Unspecific | Class::Regional, Truth::NotMet) => {
+            scales.set_aside.push(aside(source, "comes from another cancer"));
+        }
+        (Class::Distant { .. } | Class::Unspecific | Class::Regional | Class::Conflict, _) => {
+            scales.perhaps.push(cited);
+        }
+        (_, _) => {}
+    }
+    if seen.is_current_disease() {
+        for stage in &seen.condition.stages {
+            if let Some(extent) = scene.disease.extent(&stage.summary) {
+                let source = source.element("Condition.stage.summary");
+                let says = format!("stage {}", stage.summary.name());
+                scales.put(extent, date, cite(&source, says));
+            }
+        }
+    }
+}
+
+fn weigh_observation(scene: &Scene<'_>, observation: &Observation, scales: &mut Scales) {
+    let disease = scene.disease;
+    let source = &observation.source;
+    let (value, flag) = match &observation.value.value {
+        Value::Coded(concept) => (concept, None),
+        Value::Boolean(flag) => (&observation.code, Some(*flag)),
+        Value::None | Value::Text(_) | Value::Quantity { .. } => (&observation.code, None),
+    };
+    let stage_code =
+        disease.stage_code.has(&observation.code) || disease.m_code.has(&observation.code);
+    let status_code = disease.status_code.has(&observation.code);
+    let finding = disease.distant_finding.has(value);
+    let history = disease.metastatic_history.has(&observation.code);
+    if !(stage_code || status_code || finding || history) {
+        return;
+    }
+    match ReportStatus::of(observation.status.as_deref()) {
+        ReportStatus::Final => {}
+        ReportStatus::Open => {
+            scales.set_aside.push(aside(source, "not a final report"));
+            return;
+        }
+        ReportStatus::Void => return,
+    }
+    let concerns = scene.picture.concerns(observation);
+    if concerns == Truth::NotMet {
+        scales.set_aside.push(aside(source, "about another cancer"));
+        return;
+    }
+    let cited = cite(source, format!("{}: {}", observation.code.name(), value.name()));
+    let usable_date = source.date.filter(|date| !scene.is_future(*date));
+    let (Truth::Met, Some(date)) = (concerns, usable_date) else {
+        scales.set_aside.push(aside(source, "not dated, or not certainly about this cancer"));
+        scales.perhaps.push(cited);
+        return;
+    };
+    if history {
+        // mCODE's history of metastatic cancer: `false` negates it, `true` is for a person.
+        match flag {
+            Some(false) => scales.against.push((date, cited)),
+            Some(true) | None => scales.perhaps.push(cited),
+        }
+    } else if finding && flag != Some(false) {
+        scales.distant.push((date, cited));
+    } else if status_code {
+        if disease.status_gone.has(value) {
+            scales.against.push((date, cited));
+        }
+    } else if let Some(extent) = disease.extent(value) {
+        scales.put(extent, date, cited);
+    } else {
+        scales.set_aside.push(aside(source, "a stage that is not in the policy's lists"));
+        scales.perhaps.push(cited);
+    }
+}

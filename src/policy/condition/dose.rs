@@ -1,0 +1,182 @@
+//! One dose is asked for, and none was given before (clinical.md 7.1).
+
+use serde::Deserialize;
+
+use super::exposure::{Dose, Exposure};
+use crate::facts::MedicationKind;
+use crate::policy::criterion::Codes;
+use crate::policy::finding::{Cited, SetAside};
+use crate::policy::scene::{Outcome, Scene, Standing, aside, cite, found};
+use crate::terms::Truth;
+
+/// A therapy that is given once in a lifetime.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OneDose {
+    /// The therapy, as a record of its use names it.
+    pub therapy: Codes,
+    /// Codes that count containers, several of which make one dose.
+    pub containers: Codes,
+    /// How many containers one dose has at most.
+    pub most_containers: u32,
+    /// Diagnoses that hint at an earlier therapy of the kind without naming it.
+    pub hints: Codes,
+    /// Units that count doses.
+    pub dose_units: Vec<String>,
+    /// Units that count something that one dose may have many of.
+    pub other_units: Vec<String>,
+}
+
+impl OneDose {
+    /// Asked: whether it is the first; and of a person, an amount that is unclear.
+    pub const ASKS: &'static [&'static str] = &["first", "amount"];
+
+    pub(in crate::policy) fn codes_mut(&mut self) -> Vec<&mut Codes> {
+        vec![&mut self.therapy, &mut self.containers, &mut self.hints]
+    }
+
+    /// Looks at what was given before, then at what is asked for now.
+    #[must_use]
+    pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
+        let mut given = Vec::new();
+        let mut perhaps = Vec::new();
+        let mut set_aside = Vec::new();
+        self.hear_records(scene, &mut given, &mut perhaps, &mut set_aside);
+        for condition in &scene.case.evidence.conditions {
+            let standing = Standing::of(condition, scene.as_of);
+            if self.hints.has(&condition.code)
+                && !matches!(standing, Standing::Refuted | Standing::EnteredInError)
+            {
+                perhaps.push(cite(&condition.source, condition.code.name()));
+            }
+        }
+        for known in &scene.case.evidence.authorizations {
+            if *known.policy == *scene.policy {
+                perhaps.push(cite(&known.source, format!("authorization {}", known.number)));
+            }
+        }
+        let mut again = Vec::new();
+        let mut unclear = Vec::new();
+        self.hear_order(scene, &mut again, &mut unclear);
+        let outcome = if !given.is_empty() || !again.is_empty() {
+            Outcome::not_met(given.into_iter().chain(again).collect())
+        } else if !perhaps.is_empty() {
+            scene.ask("first", &found(&perhaps))
+        } else if !unclear.is_empty() {
+            scene.judge("amount", &found(&unclear), unclear)
+        } else {
+            let order = scene.case.order;
+            let (mut source, says) = match &order.amount {
+                Some(amount) => (amount.source.clone(), "one dose is asked for"),
+                None => (order.source.clone(), "no amount is given, which means one dose"),
+            };
+            source.date = source.date.or(Some(order.requested_on.value));
+            Outcome::met(vec![cite(&source, format!("{says}; none is on record as given"))])
+        };
+        outcome.without(set_aside)
+    }
+
+    fn hear_records(
+        &self,
+        scene: &Scene<'_>,
+        given: &mut Vec<Cited>,
+        perhaps: &mut Vec<Cited>,
+        set_aside: &mut Vec<SetAside>,
+    ) {
+        for record in &scene.case.evidence.medications {
+            let by_name =
+                !self.therapy.has(&record.code) && record.code.mentions(scene.product_names);
+            let stands = !matches!(Dose::of(record), Dose::NotGiven | Dose::EnteredInError);
+            if by_name && stands && !scene.case.order.is.contains(&record.id) {
+                perhaps.push(cite(&record.source, format!("{}, by name only", record.code.name())));
+            }
+        }
+        let exposure = Exposure::of(&self.therapy, scene.case.evidence, scene);
+        for found in &exposure.uses {
+            let record = found.record;
+            if scene.case.order.is.contains(&record.id) {
+                continue;
+            }
+            let status = record.status.as_deref().unwrap_or("of unknown status");
+            let cited = cite(&record.source, format!("{}, {status}", record.code.name()));
+            match (found.dose, record.kind, status) {
+                (Dose::Given, MedicationKind::Administration, _)
+                | (Dose::Given, MedicationKind::Statement, "completed" | "stopped") => {
+                    given.push(cited);
+                }
+                (Dose::NotGiven | Dose::EnteredInError, _, _) => {
+                    set_aside.push(aside(&record.source, "no dose was given"));
+                }
+                (Dose::Given | Dose::GivenAndOnHold | Dose::Perhaps, _, _) => perhaps.push(cited),
+            }
+        }
+    }
+
+    /// Whether the request asks for more than one dose, or perhaps does.
+    fn hear_order(&self, scene: &Scene<'_>, again: &mut Vec<Cited>, unclear: &mut Vec<Cited>) {
+        let order = scene.case.order;
+        for repeat in &order.repeats {
+            let cited = cite(&repeat.source, repeat.words.clone());
+            if repeat.is_certain { again.push(cited) } else { unclear.push(cited) }
+        }
+        let service = order.service_date.when;
+        if let Some(amount) = &order.amount {
+            let cited = cite(&amount.source, format!("amount {}", amount.value));
+            match self.doses(scene, &amount.value, amount.unit.as_deref()) {
+                Truth::Met => {}
+                Truth::NotMet => again.push(cited),
+                Truth::Unknown => unclear.push(cited),
+            }
+        }
+        for line in &order.other_lines {
+            let same = line.products.iter().any(|product| (scene.product)(&product.concept));
+            if !same {
+                continue;
+            }
+            let cited = cite(&line.source, format!("line {} asks for it too", line.sequence));
+            let another_day = line.date.is_some_and(|date| {
+                date.on_or_before(service) == Truth::NotMet
+                    || service.on_or_before(date) == Truth::NotMet
+            });
+            let codes = |products: &[crate::facts::Product]| -> Vec<crate::terms::Coding> {
+                products
+                    .iter()
+                    .flat_map(|product| product.concept.codings.iter().cloned())
+                    .collect()
+            };
+            let own = codes(&order.products);
+            let same_code = codes(&line.products).iter().any(|code| own.contains(code));
+            if another_day {
+                again.push(cited);
+            } else if same_code {
+                unclear.push(cited);
+            }
+        }
+    }
+
+    /// Whether an amount is one dose.
+    fn doses(&self, scene: &Scene<'_>, value: &str, unit: Option<&str>) -> Truth {
+        let Ok(number) = value.parse::<f64>() else { return Truth::Unknown };
+        let unit = unit.map(str::to_lowercase);
+        let is_in = |units: &[String]| {
+            unit.as_ref().is_some_and(|unit| units.iter().any(|known| known == unit))
+        };
+        if is_in(&self.other_units) {
+            return Truth::Met;
+        }
+        let whole = number.fract() == 0.0 && number >= 1.0;
+        let counts_containers =
+            scene.case.order.products.iter().any(|product| self.containers.has(&product.concept));
+        if number == 1.0 {
+            Truth::Met
+        } else if number > f64::from(self.most_containers)
+            || is_in(&self.dose_units) && number > 1.0
+        {
+            Truth::NotMet
+        } else if whole && counts_containers {
+            Truth::Met
+        } else {
+            Truth::Unknown
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The order is for the policy's disease, and for no other (clinical.md 7.3).
+
+use serde::Deserialize;
+
+use crate::policy::criterion::Codes;
+use crate::policy::disease::Class;
+use crate::policy::scene::{Outcome, Scene, Standing, aside, cite, found};
+
+/// The reason that the order itself gives is the disease of the policy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Indication {}
+
+impl Indication {
+    /// Asked: the reason; and of a person, what to make of a reason that is unclear or mixed.
+    pub const ASKS: &'static [&'static str] = &["reason", "unclear", "mixed"];
+
+    pub(in crate::policy) fn codes_mut(&mut self) -> Vec<&mut Codes> {
+        Vec::new()
+    }
+
+    /// Looks only at the reasons of the request, by their codes and the Conditions they point at.
+    #[must_use]
+    pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
+        let (mut ours, mut others, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
+        let mut set_aside = Vec::new();
+        for reason in &scene.case.order.reasons {
+            let sighting = reason.condition.and_then(|id| scene.picture.sighting(id));
+            if let Some(sighting) = sighting
+                && matches!(sighting.standing, Standing::Refuted | Standing::EnteredInError)
+            {
+                set_aside.push(aside(&reason.source, sighting.standing.words()));
+                continue;
+            }
+            let own = scene.disease.class_of_concept(&reason.concept);
+            let class = match (own, sighting) {
+                (Class::Unrelated | Class::OtherPrimary, Some(sighting)) => sighting.class,
+                (own, _) => own,
+            };
+            let name =
+                sighting.map_or(reason.concept.name(), |sighting| sighting.condition.code.name());
+            let cited = cite(&reason.source, format!("asked for because of {name}"));
+            match class {
+                Class::Disease | Class::Metastatic => ours.push(cited),
+                Class::OtherPrimary => others.push(cited),
+                Class::Special
+                | Class::Doubtful
+                | Class::Conflict
+                | Class::InSitu
+                | Class::History
+                | Class::Benign
+                | Class::Distant { .. }
+                | Class::Regional
+                | Class::Unspecific
+                | Class::WordsOnly => unclear.push(cited),
+                // A reason beside the disease: anaemia, hypertension. Not a reason for this therapy.
+                Class::Unrelated => {
+                    set_aside.push(aside(&reason.source, "says nothing about the disease"))
+                }
+            }
+        }
+        let outcome = match (ours.is_empty(), others.is_empty()) {
+            (false, true) => Outcome::met(ours),
+            (false, false) => {
+                let all: Vec<_> = ours.into_iter().chain(others).collect();
+                scene.judge("mixed", &found(&all), all)
+            }
+            // The records show the disease and the request names another: a person looks.
+            (true, false) if scene.picture.has_disease() || !unclear.is_empty() => {
+                scene.judge("mixed", &found(&others), others)
+            }
+            (true, false) => Outcome::not_met(others),
+            (true, true) if unclear.is_empty() => scene.ask("reason", "no reason"),
+            (true, true) => scene.judge("unclear", &found(&unclear), unclear),
+        };
+        outcome.without(set_aside)
+    }
+}

@@ -1,0 +1,88 @@
+//! The prescriber has one of the named specialties (clinical.md 3).
+
+use serde::Deserialize;
+
+use crate::policy::criterion::Codes;
+use crate::policy::scene::{Outcome, Scene, aside, cite};
+use crate::terms::Truth;
+
+/// Who may prescribe, in tiers.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrescriberSpecialty {
+    /// One of these is enough.
+    pub enough: Codes,
+    /// One of these carries the title, and a person decides.
+    pub by_title: Codes,
+    /// Part of the team, not enough by itself.
+    pub team: Codes,
+    /// Certainly another specialty.
+    pub other: Codes,
+}
+
+impl PrescriberSpecialty {
+    /// Asked: the treating specialist; a correct NPI; and of a person, whether the title is enough.
+    pub const ASKS: &'static [&'static str] = &["specialist", "npi", "by-title"];
+
+    pub(in crate::policy) fn codes_mut(&mut self) -> Vec<&mut Codes> {
+        vec![&mut self.enough, &mut self.by_title, &mut self.team, &mut self.other]
+    }
+
+    /// Looks at every specialty on record that is valid on the day of the request.
+    #[must_use]
+    pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
+        let Some(prescriber) = &scene.case.order.prescriber else {
+            return scene.ask("specialist", "no prescriber is named");
+        };
+        let name = prescriber.name.as_deref().unwrap_or("a prescriber without a name");
+        if prescriber.npi_is_wrong {
+            return scene
+                .ask("npi", name)
+                .without(vec![aside(&prescriber.source, "the NPI does not pass its check digit")]);
+        }
+        let mut set_aside = Vec::new();
+        let (mut enough, mut by_title, mut other) = (Vec::new(), Vec::new(), Vec::new());
+        let mut undecided = false;
+        for specialty in &prescriber.specialties {
+            let says = format!("{name}: {}", specialty.concept.name());
+            let cited = cite(&specialty.source, says);
+            match specialty.valid.covers(scene.requested()) {
+                Truth::Met => {}
+                Truth::NotMet => {
+                    set_aside.push(aside(&specialty.source, "not valid on the day of the request"));
+                    continue;
+                }
+                Truth::Unknown => {
+                    set_aside.push(aside(&specialty.source, "perhaps not valid on that day"));
+                    undecided = true;
+                    continue;
+                }
+            }
+            if self.enough.has(&specialty.concept) {
+                enough.push(cited);
+            } else if self.by_title.has(&specialty.concept) {
+                by_title.push(cited);
+            } else if self.other.has(&specialty.concept) && !self.team.has(&specialty.concept) {
+                other.push(cited);
+            } else {
+                undecided = true;
+                set_aside.push(aside(&specialty.source, "not enough by itself"));
+            }
+        }
+        let listed_as = prescriber.specialties.iter().map(|found| found.concept.name());
+        let found = match prescriber.specialties.is_empty() {
+            true => format!("{name}, without a specialty on record"),
+            false => format!("{name}, {}", listed_as.collect::<Vec<_>>().join(", ")),
+        };
+        let outcome = if !enough.is_empty() {
+            Outcome::met(enough)
+        } else if !by_title.is_empty() {
+            scene.judge("by-title", &found, by_title)
+        } else if !other.is_empty() && !undecided {
+            Outcome::not_met(other)
+        } else {
+            scene.ask("specialist", &found)
+        };
+        outcome.without(set_aside)
+    }
+}

@@ -1,0 +1,244 @@
+//! The patient is not in a state that excludes the therapy (clinical.md 7.2).
+
+use serde::Deserialize;
+
+use super::age::old_enough;
+use crate::facts::Value;
+use crate::policy::criterion::Codes;
+use crate::policy::finding::{Cited, SetAside};
+use crate::policy::scene::{Outcome, ReportStatus, Scene, Standing, aside, cite, found};
+use crate::terms::{Truth, When};
+
+/// A state such as pregnancy: who can be in it, what shows it, and for how long.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExcludedState {
+    /// What the state is called.
+    pub name: String,
+    /// The administrative gender that it does not apply to, if nothing else speaks for it.
+    pub not_of_gender: String,
+    /// Recorded sexes under which it applies whatever the gender.
+    pub of_recorded_sex: Vec<String>,
+    /// From which age, in completed years, it can apply.
+    pub from_years: i16,
+    /// From which age it does not apply any more.
+    pub until_years: i16,
+    /// Diagnoses of the state.
+    pub diagnoses: Codes,
+    /// Diagnoses that leave open whether it goes on.
+    pub unclear_diagnoses: Codes,
+    /// How many days after its beginning a diagnosis still counts.
+    pub diagnosis_days: i64,
+    /// Observations of the state.
+    pub status_code: Codes,
+    /// The answer: in the state.
+    pub present: Codes,
+    /// The answer: not in the state.
+    pub absent: Codes,
+    /// How many days an answer that it is absent holds.
+    pub absent_days: i64,
+    /// Tests for the state.
+    pub test: Codes,
+    /// How many days a test holds.
+    pub test_days: i64,
+    /// Measurements that hint at the state.
+    pub hints: Codes,
+    /// Positive answers of a test.
+    pub positive: Codes,
+    /// Negative answers of a test.
+    pub negative: Codes,
+    /// Reasons for stopping a medication that name the state.
+    pub stop_reason: Codes,
+}
+
+/// What the records say about the state.
+#[derive(Default)]
+struct Signs {
+    /// In the state, with the date of the sign.
+    present: Vec<(When, Cited)>,
+    /// Not in the state.
+    absent: Vec<(When, Cited)>,
+    /// A sign that does not tell.
+    unclear: Vec<Cited>,
+    set_aside: Vec<SetAside>,
+}
+
+impl ExcludedState {
+    /// Asked: a statement; and what to make of signs that are unclear or contradict each other.
+    pub const ASKS: &'static [&'static str] = &["status", "unclear"];
+
+    pub(in crate::policy) fn codes_mut(&mut self) -> Vec<&mut Codes> {
+        vec![
+            &mut self.diagnoses,
+            &mut self.unclear_diagnoses,
+            &mut self.status_code,
+            &mut self.present,
+            &mut self.absent,
+            &mut self.test,
+            &mut self.hints,
+            &mut self.positive,
+            &mut self.negative,
+            &mut self.stop_reason,
+        ]
+    }
+
+    /// The newest sign within its window decides; without any, whom it cannot apply to is clear.
+    #[must_use]
+    pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
+        let mut signs = self.signs(scene);
+        let set_aside = std::mem::take(&mut signs.set_aside);
+        let newest = |signs: &[(When, Cited)]| {
+            signs.iter().map(|(date, _)| *date).max_by_key(|date| date.first())
+        };
+        let outcome = match (newest(&signs.present), newest(&signs.absent)) {
+            (Some(_), None) => Outcome::not_met(cited(signs.present)),
+            (Some(present), Some(absent)) => match present.before(absent) {
+                Truth::Met if signs.unclear.is_empty() => Outcome::met(cited(signs.absent)),
+                Truth::NotMet => Outcome::not_met(cited(signs.present)),
+                Truth::Met | Truth::Unknown => {
+                    let all: Vec<Cited> =
+                        cited(signs.present).into_iter().chain(cited(signs.absent)).collect();
+                    scene.ask("unclear", &found(&all))
+                }
+            },
+            (None, Some(_)) if signs.unclear.is_empty() => Outcome::met(cited(signs.absent)),
+            (None, _) if !signs.unclear.is_empty() => scene.ask("unclear", &found(&signs.unclear)),
+            (None, _) => self.without_signs(scene),
+        };
+        outcome.without(set_aside)
+    }
+
+    fn without_signs(&self, scene: &Scene<'_>) -> Outcome {
+        let patient = scene.case.patient;
+        let applies_by_sex = patient
+            .recorded_sex
+            .iter()
+            .any(|sex| self.of_recorded_sex.iter().any(|it| **it == *sex.value));
+        // rulings 15: it does not apply to a male patient, unless a recorded sex says otherwise.
+        if patient.gender.as_deref() == Some(&self.not_of_gender) && !applies_by_sex {
+            let mut source = patient.source.element("Patient.gender");
+            source.date = Some(scene.requested());
+            return Outcome::met(vec![cite(
+                &source,
+                format!("{}: {} cannot apply", self.not_of_gender, self.name),
+            )]);
+        }
+        if let Some(Ok(born)) = patient.birth_date {
+            let day = scene.case.order.service_date.when;
+            let too_young = old_enough(born, self.from_years, day) == Truth::NotMet;
+            let too_old = old_enough(born, self.until_years, day) == Truth::Met;
+            if too_young || too_old {
+                let mut source = patient.source.element("Patient.birthDate");
+                source.date = Some(born);
+                let says =
+                    format!("born {born}: outside the ages at which {} is asked for", self.name);
+                return Outcome::met(vec![cite(&source, says)]);
+            }
+        }
+        scene.ask("status", &format!("nothing about {}", self.name))
+    }
+
+    fn signs(&self, scene: &Scene<'_>) -> Signs {
+        let mut signs = Signs::default();
+        for condition in &scene.case.evidence.conditions {
+            let source = &condition.source;
+            let says = cite(source, condition.code.name());
+            let certain = self.diagnoses.has(&condition.code);
+            if !certain && !self.unclear_diagnoses.has(&condition.code) {
+                continue;
+            }
+            match (Standing::of(condition, scene.as_of), source.date) {
+                (Standing::Current, Some(date)) => {
+                    match (certain, self.within(date, self.diagnosis_days, scene)) {
+                        (true, Truth::Met) => signs.present.push((date, says)),
+                        (false, Truth::Met) | (_, Truth::Unknown) => signs.unclear.push(says),
+                        // Too old to be true still, and yet said to be active.
+                        (true, Truth::NotMet) => signs.unclear.push(says),
+                        (false, Truth::NotMet) => {
+                            signs.set_aside.push(aside(source, "too long ago"))
+                        }
+                    }
+                }
+                (Standing::Unclear(_) | Standing::Unconfirmed, _) if certain => {
+                    signs.unclear.push(says)
+                }
+                (standing, _) => signs.set_aside.push(aside(source, standing.words())),
+            }
+        }
+        for observation in &scene.case.evidence.observations {
+            self.hear(observation, scene, &mut signs);
+        }
+        for medication in &scene.case.evidence.medications {
+            if medication.status_reasons.iter().any(|why| self.stop_reason.has(why)) {
+                signs
+                    .unclear
+                    .push(cite(&medication.source, format!("stopped because of {}", self.name)));
+            }
+        }
+        signs
+    }
+
+    fn hear(&self, observation: &crate::facts::Observation, scene: &Scene<'_>, signs: &mut Signs) {
+        let is_status = self.status_code.has(&observation.code);
+        let is_test = self.test.has(&observation.code);
+        let is_hint = self.hints.has(&observation.code);
+        if !(is_status || is_test || is_hint) {
+            return;
+        }
+        let source = &observation.source;
+        if ReportStatus::of(observation.status.as_deref()) != ReportStatus::Final {
+            signs.set_aside.push(aside(source, "not a final report"));
+            return;
+        }
+        let Some(date) = source.date.filter(|date| !scene.is_future(*date)) else {
+            signs.set_aside.push(aside(source, "without a date, or dated in the future"));
+            return;
+        };
+        let coded = match &observation.value.value {
+            Value::Coded(value) => vec![value],
+            Value::None | Value::Text(_) | Value::Boolean(_) | Value::Quantity { .. } => Vec::new(),
+        };
+        let answers: Vec<_> = coded.into_iter().chain(&observation.interpretations).collect();
+        let says_any =
+            |sets: [&Codes; 2]| answers.iter().any(|it| sets.iter().any(|set| set.has(it)));
+        let present = says_any([&self.present, &self.positive]);
+        let absent = says_any([&self.absent, &self.negative]);
+        let (present_days, absent_days) = if is_test {
+            (self.test_days, self.test_days)
+        } else {
+            (self.diagnosis_days, self.absent_days)
+        };
+        let cited = cite(
+            source,
+            format!(
+                "{}: {}",
+                observation.code.name(),
+                answers.first().map_or("no answer", |it| it.name())
+            ),
+        );
+        let days = if present { present_days } else { absent_days };
+        match (present, absent, self.within(date, days, scene)) {
+            _ if is_hint => {
+                if self.within(date, self.test_days, scene) != Truth::NotMet && !absent {
+                    signs.set_aside.push(aside(source, "a measurement, not a test for the state"));
+                }
+            }
+            (true, false, Truth::Met) => signs.present.push((date, cited)),
+            (false, true, Truth::Met) => signs.absent.push((date, cited)),
+            (true, true, Truth::Met) | (false, false, Truth::Met) => signs.unclear.push(cited),
+            (true, _, Truth::Unknown) => signs.unclear.push(cited),
+            (_, _, Truth::NotMet | Truth::Unknown) => {
+                signs.set_aside.push(aside(source, "too long ago"));
+            }
+        }
+    }
+
+    /// Whether a date lies not more than `days` before the request (rulings 25).
+    fn within(&self, date: When, days: i64, scene: &Scene<'_>) -> Truth {
+        scene.requested().plus_days(-days).on_or_before(date)
+    }
+}
+
+fn cited(signs: Vec<(When, Cited)>) -> Vec<Cited> {
+    signs.into_iter().map(|(_, cited)| cited).collect()
+}

@@ -1,0 +1,401 @@
+//! One agent failed the patient, or all of them are ruled out (clinical.md 4).
+//!
+//! `EXISTS agent: inadequate response OR adverse reaction, OR FORALL agents: contraindicated`, in
+//! Kleene logic. A contraindication is always a clinician's judgement, so the second arm alone
+//! never approves.
+
+use serde::Deserialize;
+
+use super::exposure::{Dose, Exposure, FirstDay, Timing, Use};
+use crate::facts::{Allergy, Observation, Value};
+use crate::policy::criterion::Codes;
+use crate::policy::disease::{Class, Extent, Sighting};
+use crate::policy::finding::{Cited, Lack, SetAside};
+use crate::policy::scene::{Outcome, ReportStatus, Scene, Standing, aside, cite, found};
+use crate::terms::{Truth, When};
+
+/// A class of agents that had to be tried.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailedTherapy {
+    /// The agents that count, each by itself.
+    pub agents: Vec<Agent>,
+    /// Agents of the class on which a person decides.
+    pub also: Codes,
+    /// Agents that look alike and never count; they cloud a reaction that names only the class.
+    pub never: Codes,
+    /// Reasons for stopping that say that it did not work.
+    pub no_response: Codes,
+    /// Reasons for stopping that say that it was not tolerated.
+    pub not_tolerated: Codes,
+    /// Reasons that say neither.
+    pub other_reasons: Codes,
+    /// Diagnoses of an adverse effect of the class; an empty list if there is none.
+    pub class_reaction: Codes,
+    /// How many days after the last dose a progression still counts as failure.
+    pub window_days: i64,
+}
+
+/// One agent.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    /// Its name, for explanations.
+    pub name: String,
+    /// Its codes.
+    pub codes: Codes,
+}
+
+/// What the records say about one agent.
+struct Story {
+    /// Whether it failed.
+    failed: Truth,
+    /// Whether it was said explicitly that it was never taken, for another reason.
+    never_taken: Vec<Cited>,
+    /// What proves the failure.
+    proof: Vec<Cited>,
+    /// Exposure without an outcome.
+    exposed: Vec<Cited>,
+    /// What a person has to judge.
+    to_judge: Vec<Cited>,
+    set_aside: Vec<SetAside>,
+}
+
+impl FailedTherapy {
+    /// Asked: what became of an agent that was taken; what was tried at all; and of a person,
+    /// what only a person can weigh.
+    pub const ASKS: &'static [&'static str] = &["outcome", "history", "judgement"];
+
+    pub(in crate::policy) fn codes_mut(&mut self) -> Vec<&mut Codes> {
+        let agents = self.agents.iter_mut().map(|agent| &mut agent.codes);
+        agents
+            .chain([
+                &mut self.also,
+                &mut self.never,
+                &mut self.no_response,
+                &mut self.not_tolerated,
+                &mut self.other_reasons,
+                &mut self.class_reaction,
+            ])
+            .collect()
+    }
+
+    /// Hears each agent's story and combines them.
+    #[must_use]
+    pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
+        let mut stories: Vec<Story> =
+            self.agents.iter().map(|agent| self.story(&agent.name, &agent.codes, scene)).collect();
+        let also = self.story("another agent of the class", &self.also, scene);
+        let never = Exposure::of(&self.never, scene.case.evidence, scene);
+        let mut set_aside: Vec<SetAside> = never
+            .uses
+            .iter()
+            .map(|found| aside(&found.record.source, "not an agent of the class that counts"))
+            .collect();
+        set_aside.extend(stories.iter_mut().flat_map(|story| std::mem::take(&mut story.set_aside)));
+        let failed = Truth::any(stories.iter().map(|story| story.failed));
+        let outcome = match failed {
+            Truth::Met => {
+                let proof = stories.into_iter().filter(|story| story.failed == Truth::Met);
+                Outcome::met(proof.flat_map(|story| story.proof).collect())
+            }
+            // Each agent was explicitly not taken, for reasons that rule none of them out.
+            Truth::NotMet => {
+                Outcome::not_met(stories.into_iter().flat_map(|story| story.never_taken).collect())
+            }
+            Truth::Unknown => self.unknown(stories, also, scene),
+        };
+        outcome.without(set_aside)
+    }
+
+    fn unknown(&self, stories: Vec<Story>, also: Story, scene: &Scene<'_>) -> Outcome {
+        let (mut exposed, mut to_judge) = (Vec::new(), Vec::new());
+        for story in stories {
+            exposed.extend(story.exposed);
+            to_judge.extend(story.to_judge);
+        }
+        to_judge.extend(also.proof);
+        to_judge.extend(also.to_judge);
+        if !to_judge.is_empty() {
+            let mut outcome = scene.judge("judgement", &found(&to_judge), to_judge);
+            if !exposed.is_empty() {
+                outcome.needs.push(scene.asks.text("outcome", &found(&exposed)));
+            }
+            return outcome;
+        }
+        let set_aside = exposed
+            .iter()
+            .chain(&also.exposed)
+            .map(|cited| aside(&cited.source, "taken, but no outcome is documented"))
+            .collect();
+        let outcome = if exposed.is_empty() {
+            let agents: Vec<&str> = self.agents.iter().map(|agent| agent.name.as_str()).collect();
+            scene.ask("history", &agents.join(", "))
+        } else {
+            scene.ask("outcome", &found(&exposed))
+        };
+        debug_assert_eq!(outcome.lack, Some(Lack::Evidence));
+        outcome.without(set_aside)
+    }
+
+    fn story(&self, name: &str, codes: &Codes, scene: &Scene<'_>) -> Story {
+        let exposure = Exposure::of(codes, scene.case.evidence, scene);
+        let mut story = Story {
+            failed: Truth::Unknown,
+            never_taken: Vec::new(),
+            proof: Vec::new(),
+            exposed: Vec::new(),
+            to_judge: Vec::new(),
+            set_aside: Vec::new(),
+        };
+        for found in &exposure.uses {
+            self.hear_use(name, found, scene, &mut story);
+        }
+        for allergy in scene.case.evidence.allergies.iter().filter(|it| codes.has(&it.code)) {
+            hear_allergy(name, allergy, &exposure, scene, &mut story);
+        }
+        if exposure.is_given() == Truth::Met {
+            self.hear_progression(name, &exposure, scene, &mut story);
+            self.hear_class_reaction(name, &exposure, scene, &mut story);
+        }
+        if !story.proof.is_empty() {
+            story.failed = Truth::Met;
+        } else if !story.never_taken.is_empty()
+            && exposure.is_given() == Truth::NotMet
+            && story.to_judge.is_empty()
+        {
+            story.failed = Truth::NotMet;
+        }
+        story
+    }
+
+    /// What one record of the agent says about why it ended, or why it never began.
+    fn hear_use(&self, name: &str, found: &Use<'_>, scene: &Scene<'_>, story: &mut Story) {
+        let record = found.record;
+        let source = &record.source;
+        let status = record.status.as_deref().unwrap_or("of unknown status");
+        let reason = source.element(format!("{}.statusReason", kind_name(source)));
+        let says = |set: &Codes| record.status_reasons.iter().find(|concept| set.has(concept));
+        let failure = says(&self.no_response)
+            .map(|why| format!("{name}: no response ({})", why.name()))
+            .or_else(|| {
+                says(&self.not_tolerated)
+                    .map(|why| format!("{name}: not tolerated ({})", why.name()))
+            });
+        match found.dose {
+            Dose::Given => match (failure, status, source.date) {
+                (Some(failure), "stopped" | "completed", Some(date)) if !scene.is_future(date) => {
+                    story.proof.push(cite(&reason, failure));
+                }
+                (Some(failure), _, _) => {
+                    story
+                        .set_aside
+                        .push(aside(&reason, format!("{failure}, but {status} or undated")));
+                    story.exposed.push(cite(source, format!("{name} {status}")));
+                }
+                (None, _, _) => story.exposed.push(cite(source, format!("{name} {status}"))),
+            },
+            Dose::GivenAndOnHold => story.exposed.push(cite(source, format!("{name} on hold"))),
+            Dose::Perhaps => {
+                story
+                    .set_aside
+                    .push(aside(source, format!("{name}: does not prove that it was taken")));
+                story.exposed.push(cite(source, format!("{name}, perhaps taken ({status})")));
+            }
+            Dose::NotGiven => {
+                let explicit = status == "not-taken" || status == "not-done";
+                let other = says(&self.other_reasons);
+                let only_other = record.status_reasons.iter().all(|it| self.other_reasons.has(it));
+                match other {
+                    Some(why) if explicit && only_other => {
+                        let words = format!("{name} never taken ({})", why.name());
+                        story.never_taken.push(cite(&reason, words));
+                    }
+                    // A reason that may be a contraindication is for a person to weigh.
+                    None if explicit && !record.status_reasons.is_empty() => {
+                        let words = format!("{name} not taken, with a reason");
+                        story.to_judge.push(cite(&reason, words));
+                    }
+                    Some(_) | None => {
+                        story.set_aside.push(aside(source, format!("{name}: no dose was given")));
+                    }
+                }
+            }
+            Dose::EnteredInError => {}
+        }
+    }
+
+    /// Progression while the agent was taken, or shortly after (rulings 20).
+    fn hear_progression(
+        &self,
+        name: &str,
+        exposure: &Exposure<'_>,
+        scene: &Scene<'_>,
+        story: &mut Story,
+    ) {
+        for observation in &scene.case.evidence.observations {
+            if let Some((date, first_day, says)) = self.progression(observation, exposure, scene) {
+                let cited = cite(&observation.source, format!("{says}, while on {name}"));
+                let timing = exposure.timing(date, self.window_days, first_day, scene);
+                hear(timing, cited, story);
+            }
+        }
+        for seen in &scene.picture.sightings {
+            if let Some(onset) = new_metastasis(seen, scene) {
+                let mut source = seen.condition.source.element("Condition.onset");
+                source.date = Some(onset);
+                let says = format!("{}, new while on {name}", seen.condition.code.name());
+                let timing =
+                    exposure.timing(onset, self.window_days, FirstDay::DoesNotCount, scene);
+                hear(timing, cite(&source, says), story);
+            }
+        }
+    }
+
+    /// The date of a progression that an Observation documents, and what it says.
+    fn progression(
+        &self,
+        observation: &Observation,
+        exposure: &Exposure<'_>,
+        scene: &Scene<'_>,
+    ) -> Option<(When, FirstDay, String)> {
+        let disease = scene.disease;
+        let date = observation.source.date.filter(|date| !scene.is_future(*date))?;
+        if ReportStatus::of(observation.status.as_deref()) != ReportStatus::Final
+            || scene.picture.concerns(observation) != Truth::Met
+        {
+            return None;
+        }
+        if disease.status_code.has(&observation.code)
+            && matches!(&observation.value.value, Value::Coded(it) if disease.status_worse.has(it))
+        {
+            return Some((date, FirstDay::Counts, "the disease got worse".to_owned()));
+        }
+        // A stage of distant metastasis is new only if a lower stage is on record from before,
+        // and no metastasis from before the first dose: else it may be an old stage, written again.
+        if disease.extent_observed(observation) == Some(Extent::Distant) {
+            let first = exposure.first_dose()?;
+            let is_new = lower_stage_before(date, scene) && !metastasis_before(first, scene);
+            return is_new.then(|| {
+                (date, FirstDay::DoesNotCount, "the stage rose to distant metastasis".to_owned())
+            });
+        }
+        None
+    }
+
+    /// A reaction to the class, where only agents of the class were taken and it was stopped.
+    fn hear_class_reaction(
+        &self,
+        name: &str,
+        exposure: &Exposure<'_>,
+        scene: &Scene<'_>,
+        story: &mut Story,
+    ) {
+        let clouded = !Exposure::of(&self.never, scene.case.evidence, scene).uses.is_empty();
+        for condition in &scene.case.evidence.conditions {
+            if !self.class_reaction.has(&condition.code) {
+                continue;
+            }
+            let standing = Standing::of(condition, scene.as_of);
+            let Some(date) = condition.source.date else { continue };
+            let says = format!("{}, while on {name}", condition.code.name());
+            let cited = cite(&condition.source, says);
+            let timing = exposure.timing(date, self.window_days, FirstDay::Counts, scene);
+            let stands = matches!(standing, Standing::Current | Standing::Past);
+            if stands && timing == Timing::During && exposure.is_discontinued() && !clouded {
+                story.proof.push(cited);
+            } else if stands && timing != Timing::Before {
+                story.to_judge.push(cited);
+            } else {
+                story.set_aside.push(aside(&condition.source, "not certainly a reaction to it"));
+            }
+        }
+    }
+}
+
+/// Puts a progression where its date belongs.
+fn hear(timing: Timing, cited: Cited, story: &mut Story) {
+    match timing {
+        Timing::During => story.proof.push(cited),
+        Timing::Before => story.set_aside.push(aside(&cited.source, "before the first dose")),
+        // N9: the policy is silent on a late relapse.
+        Timing::Later => story.to_judge.push(cited),
+        Timing::Unknown => {
+            story.set_aside.push(aside(&cited.source, "the dates do not tell whether it was then"));
+        }
+    }
+}
+
+/// An allergy to the agent (rulings 21).
+fn hear_allergy(
+    name: &str,
+    allergy: &Allergy,
+    exposure: &Exposure<'_>,
+    scene: &Scene<'_>,
+    story: &mut Story,
+) {
+    let source = &allergy.source;
+    let active = allergy.clinical_status.as_deref() == Some("active");
+    match allergy.verification_status.as_deref() {
+        Some("refuted" | "entered-in-error") => {
+            story.set_aside.push(aside(source, "refuted or entered in error"));
+        }
+        Some("confirmed") if active => {
+            let cited = cite(source, format!("allergy to {name}"));
+            let reacted = allergy.has_reaction || exposure.is_given() == Truth::Met;
+            let dated = source.date.is_some_and(|date| !scene.is_future(date));
+            if reacted && dated {
+                story.proof.push(cited);
+            } else {
+                story.to_judge.push(cited);
+            }
+        }
+        Some(_) | None => {
+            story.set_aside.push(aside(source, "not an active, confirmed allergy"));
+            story.exposed.push(cite(source, format!("possible allergy to {name}")));
+        }
+    }
+}
+
+/// The onset of a metastasis that comes from the disease.
+fn new_metastasis(seen: &Sighting<'_>, scene: &Scene<'_>) -> Option<When> {
+    let is_metastasis =
+        matches!(seen.class, Class::Metastatic | Class::Distant { .. } | Class::Unspecific);
+    let counts = is_metastasis
+        && seen.standing == Standing::Current
+        && scene.picture.originates(seen) == Truth::Met;
+    counts.then_some(seen.condition.onset).flatten()
+}
+
+fn lower_stage_before(date: When, scene: &Scene<'_>) -> bool {
+    scene.case.evidence.observations.iter().any(|observation| {
+        let lower = match scene.disease.extent_observed(observation) {
+            Some(Extent::Early | Extent::Regional | Extent::NotDistant) => true,
+            Some(Extent::Distant) | None => false,
+        };
+        lower
+            && scene.picture.concerns(observation) == Truth::Met
+            && observation.source.date.is_some_and(|earlier| earlier.before(date) == Truth::Met)
+    })
+}
+
+/// Whether anything may show distant metastasis on or before `day`.
+fn metastasis_before(day: When, scene: &Scene<'_>) -> bool {
+    let not_after =
+        |date: Option<When>| date.is_none_or(|date| date.on_or_before(day) != Truth::NotMet);
+    let by_condition = scene.picture.sightings.iter().any(|seen| {
+        matches!(seen.class, Class::Metastatic | Class::Distant { .. } | Class::Unspecific)
+            && !matches!(seen.standing, Standing::Refuted | Standing::EnteredInError)
+            && not_after(seen.condition.onset.or(seen.condition.source.date))
+    });
+    by_condition
+        || scene.case.evidence.observations.iter().any(|observation| {
+            scene.disease.extent_observed(observation) == Some(Extent::Distant)
+                && not_after(observation.source.date)
+        })
+}
+
+/// `MedicationStatement` of a source's `MedicationStatement/m1`.
+fn kind_name(source: &crate::facts::Source) -> &str {
+    source.element.split('.').next().unwrap_or_default()
+}

@@ -1,0 +1,246 @@
+//! What a policy is made of: editions, clauses, and the closed list of condition kinds.
+
+use serde::Deserialize;
+
+use super::condition::age::AgeAtService;
+use super::condition::biomarker::BiomarkerOrTherapy;
+use super::condition::diagnosis::DiagnosisWithExtent;
+use super::condition::dose::OneDose;
+use super::condition::indication::Indication;
+use super::condition::prescriber::PrescriberSpecialty;
+use super::condition::site::SiteInRegistry;
+use super::condition::state::ExcludedState;
+use super::condition::therapy::FailedTherapy;
+use super::disease::Disease;
+use crate::terms::{Coding, Concept, Day, Npi, ValueSet, When};
+
+/// One edition of a policy, read and checked.
+#[derive(Debug)]
+pub struct Edition {
+    /// The policy's id, the same in all its editions.
+    pub policy: Box<str>,
+    /// Its title for people.
+    pub title: Box<str>,
+    /// Whose word it is.
+    pub authority: Authority,
+    /// The product lines that it holds for, by their ids in the plan file.
+    pub lines: Vec<Box<str>>,
+    /// The first day on which it is in force; the last is the day before the next edition.
+    pub effective: Day,
+    /// Which product it is about.
+    pub product: ProductMap,
+    /// What it says; `None`: its text is not on file, so that only a person can judge.
+    pub text: Option<Text>,
+}
+
+/// The criteria of an edition.
+#[derive(Debug)]
+pub struct Text {
+    /// Criteria and limitations, in the order of the source.
+    pub clauses: Vec<Clause>,
+    /// The codes by which the disease of the policy is seen in the records.
+    pub disease: Disease,
+    /// The places that count as qualified.
+    pub registry: Registry,
+}
+
+/// Whose word a policy is: of those in force for a product, the highest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Authority {
+    /// The plan's own guideline.
+    Plan,
+    /// A Local Coverage Determination.
+    Lcd,
+    /// A National Coverage Determination.
+    Ncd,
+}
+
+/// One sentence of the policy.
+#[derive(Debug)]
+pub struct Clause {
+    /// `1`..`6`, `L1`..: the id under which findings and cases name it.
+    pub id: Box<str>,
+    /// Criterion or limitation.
+    pub kind: ClauseKind,
+    /// A few words.
+    pub title: Box<str>,
+    /// What it asks, in our words.
+    pub words: Box<str>,
+    /// The section of the source document.
+    pub section: Box<str>,
+    /// What is asked of the clinician, by the condition's own keys.
+    pub asks: Asks,
+    /// When it holds.
+    pub condition: Condition,
+}
+
+/// Criterion or limitation; a limitation that is clear counts as met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClauseKind {
+    /// Must hold.
+    Criterion,
+    /// Must not apply.
+    Limitation,
+}
+
+/// The kinds of condition that a clause can have.
+///
+/// A policy that needs no new kind needs no Rust.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Condition {
+    /// The disease is there, and as far advanced as asked.
+    DiagnosisWithExtent(DiagnosisWithExtent),
+    /// The patient is old enough on the date of service.
+    AgeAtService(AgeAtService),
+    /// The prescriber has one of the named specialties.
+    PrescriberSpecialty(PrescriberSpecialty),
+    /// One agent failed, or all are contraindicated.
+    FailedTherapy(FailedTherapy),
+    /// The biomarker is absent, or the therapy aimed at it failed.
+    BiomarkerOrTherapy(BiomarkerOrTherapy),
+    /// The place is in the registry, in the asked setting.
+    SiteInRegistry(SiteInRegistry),
+    /// The order is for the disease and not for another.
+    Indication(Indication),
+    /// One dose is asked for, and none was given before.
+    OneDose(OneDose),
+    /// The patient is not in a state that excludes the therapy.
+    ExcludedState(ExcludedState),
+}
+
+impl Condition {
+    /// The value sets that the condition names, to be filled in by the reader.
+    pub(super) fn codes_mut(&mut self) -> Vec<&mut Codes> {
+        match self {
+            Condition::DiagnosisWithExtent(condition) => condition.codes_mut(),
+            Condition::AgeAtService(_) => Vec::new(),
+            Condition::PrescriberSpecialty(condition) => condition.codes_mut(),
+            Condition::FailedTherapy(condition) => condition.codes_mut(),
+            Condition::BiomarkerOrTherapy(condition) => condition.codes_mut(),
+            Condition::SiteInRegistry(condition) => condition.codes_mut(),
+            Condition::Indication(condition) => condition.codes_mut(),
+            Condition::OneDose(condition) => condition.codes_mut(),
+            Condition::ExcludedState(condition) => condition.codes_mut(),
+        }
+    }
+
+    /// The keys under which the clause must say what is asked.
+    #[must_use]
+    pub fn ask_keys(&self) -> &'static [&'static str] {
+        match self {
+            Condition::DiagnosisWithExtent(_) => DiagnosisWithExtent::ASKS,
+            Condition::AgeAtService(_) => AgeAtService::ASKS,
+            Condition::PrescriberSpecialty(_) => PrescriberSpecialty::ASKS,
+            Condition::FailedTherapy(_) => FailedTherapy::ASKS,
+            Condition::BiomarkerOrTherapy(_) => BiomarkerOrTherapy::ASKS,
+            Condition::SiteInRegistry(_) => SiteInRegistry::ASKS,
+            Condition::Indication(_) => Indication::ASKS,
+            Condition::OneDose(_) => OneDose::ASKS,
+            Condition::ExcludedState(_) => ExcludedState::ASKS,
+        }
+    }
+}
+
+/// Value sets that a policy names, and after reading the codes in them.
+#[derive(Debug, Deserialize)]
+#[serde(from = "OneOrMany")]
+pub struct Codes {
+    /// The ids of the value sets, as the policy names them.
+    pub names: Vec<String>,
+    /// Their codes; filled in by the reader.
+    pub(super) sets: Vec<ValueSet>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl From<OneOrMany> for Codes {
+    fn from(names: OneOrMany) -> Codes {
+        let names = match names {
+            OneOrMany::One(name) => vec![name],
+            OneOrMany::Many(names) => names,
+        };
+        Codes { names, sets: Vec::new() }
+    }
+}
+
+impl Codes {
+    /// Whether the code is in one of the sets.
+    #[must_use]
+    pub fn contains(&self, coding: &Coding) -> bool {
+        self.sets.iter().any(|set| set.contains(coding))
+    }
+
+    /// Whether one of the concept's codings is in one of the sets.
+    #[must_use]
+    pub fn has(&self, concept: &Concept) -> bool {
+        concept.codings.iter().any(|coding| self.contains(coding))
+    }
+}
+
+/// What is asked of the clinician where a clause is unknown, by key.
+///
+/// `{found}` in a text stands for what was found.
+#[derive(Debug, Default)]
+pub struct Asks(pub(super) Vec<(Box<str>, Box<str>)>);
+
+impl Asks {
+    /// The text of `key` with what was found put in.
+    #[must_use]
+    pub fn text(&self, key: &str, found: &str) -> String {
+        self.0.iter().find(|(known, _)| &**known == key).map_or_else(
+            || format!("Please send what settles this ({key})."),
+            |(_, text)| text.replace("{found}", found),
+        )
+    }
+}
+
+/// How a product is recognised, whatever code system it comes in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductMap {
+    /// Codes that are the product.
+    pub codes: Codes,
+    /// Codes for products without one of their own: they need a second identifier.
+    pub unclassified: Codes,
+    /// Look-alikes that are certainly another product.
+    pub others: Codes,
+    /// Names in words.
+    pub names: Vec<String>,
+}
+
+/// The qualified places.
+#[derive(Debug, Default)]
+pub struct Registry(pub(super) Vec<RegistryEntry>);
+
+/// A qualified place, and since and until when it is one.
+#[derive(Debug)]
+pub struct RegistryEntry {
+    /// Its NPI.
+    pub npi: Npi,
+    /// Its name.
+    pub name: Box<str>,
+    /// The first day.
+    pub valid_from: Day,
+    /// The last day; `None`: no end is known.
+    pub valid_to: Option<Day>,
+}
+
+impl Registry {
+    /// The place with this NPI, if it is qualified on the whole of `when`.
+    #[must_use]
+    pub fn qualified(&self, npi: Npi, when: When) -> Option<&RegistryEntry> {
+        self.0.iter().find(|entry| {
+            entry.npi == npi
+                && entry.valid_from <= when.first()
+                && entry.valid_to.is_none_or(|last| when.last() <= last)
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! One order before one edition: a finding for each clause.
+
+use super::criterion::{Clause, Condition, Edition, Text};
+use super::determine::determine;
+use super::disease::Picture;
+use super::finding::{Finding, PolicyId, Verdict};
+use super::scene::{Outcome, Scene};
+use super::shelf::{self, Choice, Shelf};
+use crate::facts::{Case, CoverageStanding};
+use crate::terms::{Concept, Day};
+
+/// Chooses the policy for an order and evaluates it.
+///
+/// The same facts give the same verdict for CRD, DTR and PAS.
+#[must_use]
+pub fn evaluate(shelf: &Shelf, case: Case<'_>, as_of: Day) -> Verdict {
+    match shelf.choose(case) {
+        Choice::NoPolicy => Verdict::not_subject(),
+        Choice::NotInForce { policy, why } => Verdict::review(policy, vec![why]),
+        Choice::Edition { effective, edition, doubt } => {
+            let id = PolicyId {
+                id: edition.policy.clone(),
+                title: edition.title.clone(),
+                edition: Some(effective),
+            };
+            let Some(text) = &edition.text else {
+                let why = "the criteria of the edition in force on that day are not on file";
+                return Verdict::review(Some(id), vec![why.to_owned()]);
+            };
+            let mut reasons: Vec<String> = doubt.into_iter().collect();
+            reasons.extend(coverage_doubt(edition, case.coverage));
+            let findings = findings(edition, text, case, as_of);
+            let (determination, more) = determine(&findings, !reasons.is_empty());
+            reasons.extend(more);
+            Verdict { policy: Some(id), determination, findings, reasons }
+        }
+    }
+}
+
+/// Why the coverage keeps a person in the loop (rulings 10).
+fn coverage_doubt(edition: &Edition, coverage: &CoverageStanding) -> Option<String> {
+    match coverage {
+        CoverageStanding::Unusable(why) => Some(why.clone()),
+        CoverageStanding::InForce(membership) if edition.lines.contains(&membership.line) => None,
+        CoverageStanding::InForce(_) => {
+            Some("the policy does not hold for the member's product line".to_owned())
+        }
+    }
+}
+
+fn findings(edition: &Edition, text: &Text, case: Case<'_>, as_of: Day) -> Vec<Finding> {
+    let is_product = |concept: &Concept| shelf::is_product(&edition.product, concept);
+    let picture = || Picture::of(case, &text.disease, as_of);
+    let mut findings = Vec::with_capacity(text.clauses.len());
+    for clause in &text.clauses {
+        let scene = Scene {
+            case,
+            as_of,
+            disease: &text.disease,
+            picture: picture(),
+            registry: &text.registry,
+            product: &is_product,
+            product_names: &edition.product.names,
+            asks: &clause.asks,
+            policy: &edition.policy,
+        };
+        findings.push(finding(clause, judge(&clause.condition, &scene)));
+    }
+    findings
+}
+
+fn judge(condition: &Condition, scene: &Scene<'_>) -> Outcome {
+    match condition {
+        Condition::DiagnosisWithExtent(condition) => condition.judge(scene),
+        Condition::AgeAtService(condition) => condition.judge(scene),
+        Condition::PrescriberSpecialty(condition) => condition.judge(scene),
+        Condition::FailedTherapy(condition) => condition.judge(scene),
+        Condition::BiomarkerOrTherapy(condition) => condition.judge(scene),
+        Condition::SiteInRegistry(condition) => condition.judge(scene),
+        Condition::Indication(condition) => condition.judge(scene),
+        Condition::OneDose(condition) => condition.judge(scene),
+        Condition::ExcludedState(condition) => condition.judge(scene),
+    }
+}
+
+fn finding(clause: &Clause, outcome: Outcome) -> Finding {
+    Finding {
+        clause: clause.id.clone(),
+        title: clause.title.clone(),
+        words: clause.words.clone(),
+        truth: outcome.truth,
+        counted: outcome.counted,
+        set_aside: outcome.set_aside,
+        needs: outcome.needs,
+        lack: outcome.lack,
+    }
+}
+
+impl Verdict {
+    fn not_subject() -> Verdict {
+        Verdict {
+            policy: None,
+            determination: super::Determination::NotSubject,
+            findings: Vec::new(),
+            reasons: vec!["no policy of the plan speaks of this product".to_owned()],
+        }
+    }
+
+    fn review(policy: Option<PolicyId>, reasons: Vec<String>) -> Verdict {
+        Verdict {
+            policy,
+            determination: super::Determination::Review,
+            findings: Vec::new(),
+            reasons,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The plan: who the payer is, what it sells, and what it says of services without a policy.
+
+use serde::Deserialize;
+
+use super::read::PolicyError;
+use crate::terms::{Coding, Concept, Npi};
+
+/// A plan file, `profiles/plans/<plan>.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Its id.
+    pub id: String,
+    /// The payer's name, as printed on the member card.
+    pub name: String,
+    /// The payer's NPI, by which a Coverage is recognised as ours.
+    #[serde(deserialize_with = "npi")]
+    pub payer_npi: Npi,
+    /// The line of a Coverage of ours that names none.
+    pub default_line: String,
+    /// Words in a Coverage's class that say nothing about the line.
+    pub noise: Vec<String>,
+    /// Where a policy's page is: this, the policy's id, and the first day of the edition.
+    pub policy_pages: String,
+    /// The product lines.
+    pub lines: Vec<Line>,
+    /// Services that need no authorization.
+    #[serde(default)]
+    no_authorization: Vec<FreeService>,
+    /// How authorizations are given.
+    pub authorization: AuthorizationTerms,
+    /// Whom to ask.
+    pub contact: Contact,
+}
+
+/// A product line.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// Its id, which policies name.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// The word that names it in a Coverage's class.
+    pub word: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FreeService {
+    system: String,
+    code: String,
+    /// For the reader of the file.
+    #[serde(rename = "note")]
+    _note: String,
+}
+
+/// How authorizations are given.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorizationTerms {
+    /// For how many days an approval is good.
+    pub validity_days: i64,
+    /// What its number begins with.
+    pub number_prefix: String,
+    /// What the number of an undecided request begins with.
+    pub reference_prefix: String,
+    /// Within how many hours the same content of the same client is a repeat.
+    pub repeat_window_hours: u32,
+}
+
+/// Whom to ask.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// The department.
+    pub name: String,
+    /// Telephone.
+    pub phone: String,
+    /// Fax.
+    pub fax: String,
+    /// Electronic mail.
+    pub email: String,
+    /// When somebody answers.
+    pub hours: String,
+}
+
+fn npi<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Npi, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Npi::parse(&text).map_err(serde::de::Error::custom)
+}
+
+/// What a Coverage's class says about the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedLine<'p> {
+    /// Nothing: the default line.
+    Default(&'p str),
+    /// One of ours.
+    Known(&'p str),
+    /// A line that the plan file does not list.
+    Unlisted,
+}
+
+impl Plan {
+    /// Reads a plan file.
+    ///
+    /// # Errors
+    /// A mistake in it, with its line.
+    pub fn read(file: &str, text: &str) -> Result<Plan, PolicyError> {
+        let plan: Plan = super::read::parse_toml(file, text)?;
+        if plan.lines.iter().any(|line| line.id == plan.default_line) {
+            Ok(plan)
+        } else {
+            Err(PolicyError {
+                file: file.to_owned(),
+                line: None,
+                clause: String::new(),
+                what: format!("`default_line` names `{}`, which is no line", plan.default_line),
+            })
+        }
+    }
+
+    /// Whether a service needs no authorization on any line.
+    #[must_use]
+    pub fn is_free(&self, service: &Concept) -> bool {
+        service.codings.iter().any(|coding| {
+            self.no_authorization
+                .iter()
+                .any(|free| Coding::from_uri(&free.system, &free.code) == *coding)
+        })
+    }
+
+    /// The line that the words of a Coverage's plan classes name.
+    #[must_use]
+    pub fn line(&self, classes: &[String]) -> NamedLine<'_> {
+        let Some(default) = self.lines.iter().find(|line| line.id == self.default_line) else {
+            return NamedLine::Unlisted;
+        };
+        if classes.is_empty() {
+            return NamedLine::Default(&default.id);
+        }
+        let mut named: Vec<&str> = Vec::new();
+        for class in classes {
+            let lower = class.to_lowercase();
+            let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| {
+                let is_year = word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit());
+                !word.is_empty() && !is_year && !self.noise.iter().any(|noise| noise == word)
+            });
+            let words: Vec<&str> = words.collect();
+            let [word] = words.as_slice() else { continue };
+            named.extend(
+                self.lines.iter().filter(|line| line.word == *word).map(|line| line.id.as_str()),
+            );
+        }
+        named.dedup();
+        match named.as_slice() {
+            [line] => NamedLine::Known(line),
+            _ => NamedLine::Unlisted,
+        }
+    }
+
+    /// The page of a policy's edition.
+    #[must_use]
+    pub fn policy_page(&self, policy: &str, edition: &str) -> String {
+        format!("{}/{policy}/{edition}", self.policy_pages.trim_end_matches('/'))
+    }
+}

@@ -1,0 +1,206 @@
+//! What a condition sees while it judges, and how it reports.
+
+use super::criterion::{Asks, Registry};
+use super::disease::{Disease, Picture};
+use super::finding::{Cited, Lack, SetAside};
+use crate::facts::{Case, Condition, Source};
+use crate::terms::{Day, Truth, When};
+
+/// One order before one edition on one day.
+pub struct Scene<'s> {
+    /// The facts.
+    pub case: Case<'s>,
+    /// The day of judging: what is dated after it cannot be known yet.
+    pub as_of: Day,
+    /// The codes of the policy's disease.
+    pub disease: &'s Disease,
+    /// How the disease shows in the records.
+    pub picture: Picture<'s>,
+    /// The qualified places.
+    pub registry: &'s Registry,
+    /// Whether a concept is the policy's product.
+    pub product: &'s dyn Fn(&crate::terms::Concept) -> bool,
+    /// The names of the product in words.
+    pub product_names: &'s [String],
+    /// What the clause asks where it stays unknown.
+    pub asks: &'s Asks,
+    /// The policy's id.
+    pub policy: &'s str,
+}
+
+impl Scene<'_> {
+    /// The day of the request, from which look-back windows count (rulings 25).
+    #[must_use]
+    pub fn requested(&self) -> When {
+        self.case.order.requested_on.value
+    }
+
+    /// Whether a date lies after the day of judging.
+    #[must_use]
+    pub fn is_future(&self, when: When) -> bool {
+        when.first() > self.as_of
+    }
+
+    /// An unknown that is asked for under `key`.
+    #[must_use]
+    pub fn ask(&self, key: &str, found: &str) -> Outcome {
+        Outcome {
+            truth: Truth::Unknown,
+            needs: vec![self.asks.text(key, found)],
+            lack: Some(Lack::Evidence),
+            ..Outcome::met(Vec::new())
+        }
+    }
+
+    /// An unknown for which evidence is there that a person has to judge.
+    #[must_use]
+    pub fn judge(&self, key: &str, found: &str, evidence: Vec<Cited>) -> Outcome {
+        Outcome { lack: Some(Lack::Judgement), counted: evidence, ..self.ask(key, found) }
+    }
+}
+
+/// What a condition came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Whether it holds.
+    pub truth: Truth,
+    /// The facts that decided, or that a person has to look at.
+    pub counted: Vec<Cited>,
+    /// The facts that were looked at and not counted.
+    pub set_aside: Vec<SetAside>,
+    /// Questions that would settle it.
+    pub needs: Vec<String>,
+    /// What kind of unknown it is.
+    pub lack: Option<Lack>,
+}
+
+impl Outcome {
+    /// It holds, by these facts.
+    #[must_use]
+    pub fn met(counted: Vec<Cited>) -> Outcome {
+        Outcome { truth: Truth::Met, counted, set_aside: Vec::new(), needs: Vec::new(), lack: None }
+    }
+
+    /// It does not hold, by these facts.
+    #[must_use]
+    pub fn not_met(counted: Vec<Cited>) -> Outcome {
+        Outcome { truth: Truth::NotMet, ..Outcome::met(counted) }
+    }
+
+    /// The same, with facts that were not counted.
+    #[must_use]
+    pub fn without(mut self, set_aside: Vec<SetAside>) -> Outcome {
+        self.set_aside.extend(set_aside);
+        self
+    }
+}
+
+/// A fact that counts.
+#[must_use]
+pub fn cite(source: &Source, says: impl Into<String>) -> Cited {
+    Cited { source: source.clone(), says: says.into() }
+}
+
+/// A fact that does not count.
+#[must_use]
+pub fn aside(source: &Source, why: impl Into<String>) -> SetAside {
+    SetAside { source: source.clone(), why: why.into() }
+}
+
+/// How a list of facts reads in a question: what each says, and its date.
+#[must_use]
+pub fn found(facts: &[Cited]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for fact in facts {
+        let part = match fact.source.date {
+            Some(date) => format!("{} ({date})", fact.says),
+            None => format!("{} (no date)", fact.says),
+        };
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    parts.join("; ")
+}
+
+/// What a Condition's status elements make of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Confirmed, active now, dated.
+    Current,
+    /// Confirmed, and over.
+    Past,
+    /// Said not to be there.
+    Refuted,
+    /// Confirmed by nobody.
+    Unconfirmed,
+    /// Confirmed, but something else is missing or unclear; the reason in words.
+    Unclear(&'static str),
+    /// Never meant.
+    EnteredInError,
+}
+
+impl Standing {
+    /// Reads status, verification and dates of a Condition (clinical.md 1.2).
+    #[must_use]
+    pub fn of(condition: &Condition, as_of: Day) -> Standing {
+        match condition.verification_status.as_deref() {
+            Some("confirmed") => {}
+            None if condition.by_clinician => {}
+            Some("refuted") => return Standing::Refuted,
+            Some("entered-in-error") => return Standing::EnteredInError,
+            Some(_) | None => return Standing::Unconfirmed,
+        }
+        match (condition.clinical_status.as_deref(), condition.is_abated) {
+            (Some("active" | "recurrence" | "relapse"), false) => {}
+            (Some("active" | "recurrence" | "relapse"), true) => {
+                return Standing::Unclear("said to be active and to have ended");
+            }
+            (Some("inactive" | "resolved"), _) | (None, true) => return Standing::Past,
+            (Some("remission"), _) => return Standing::Unclear("in remission"),
+            (None, false) => return Standing::Unclear("without a clinical status"),
+            (Some(_), _) => return Standing::Unclear("of an unknown clinical status"),
+        }
+        match condition.source.date {
+            None => Standing::Unclear("without a date"),
+            Some(date) if date.first() > as_of => Standing::Unclear("dated in the future"),
+            Some(_) => Standing::Current,
+        }
+    }
+
+    /// Why a record of this standing is not counted.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Standing::Current => "current",
+            Standing::Past => "not current any more",
+            Standing::Refuted => "refuted",
+            Standing::Unconfirmed => "not confirmed",
+            Standing::Unclear(why) => why,
+            Standing::EnteredInError => "entered in error",
+        }
+    }
+}
+
+/// What an Observation's status makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportStatus {
+    /// Final, amended or corrected.
+    Final,
+    /// Registered, preliminary, absent or unknown: there may be a result later.
+    Open,
+    /// Cancelled or entered in error.
+    Void,
+}
+
+impl ReportStatus {
+    /// Reads `Observation.status`.
+    #[must_use]
+    pub fn of(status: Option<&str>) -> ReportStatus {
+        match status {
+            Some("final" | "amended" | "corrected") => ReportStatus::Final,
+            Some("cancelled" | "entered-in-error") => ReportStatus::Void,
+            Some(_) | None => ReportStatus::Open,
+        }
+    }
+}

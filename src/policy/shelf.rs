@@ -1,0 +1,156 @@
+//! The shelf of policies: which edition judges an order.
+
+use super::criterion::{Authority, Edition, ProductMap};
+use super::finding::PolicyId;
+use crate::facts::Case;
+use crate::terms::{Concept, Day, When};
+
+/// All policies of a plan, each with its editions.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    policies: Vec<Policy>,
+}
+
+/// A policy and its editions, oldest first.
+#[derive(Debug)]
+pub struct Policy {
+    /// Its id.
+    pub id: Box<str>,
+    /// The editions with their first days; several may share one text.
+    pub editions: Vec<(Day, std::sync::Arc<Edition>)>,
+}
+
+/// What was chosen for an order.
+#[derive(Debug)]
+pub enum Choice<'s> {
+    /// No policy speaks of the product.
+    NoPolicy,
+    /// A policy does, but no edition of it was in force on the day.
+    NotInForce {
+        /// The policy, if one can be named.
+        policy: Option<PolicyId>,
+        /// Why nothing judges.
+        why: String,
+    },
+    /// This edition judges.
+    Edition {
+        /// Its first day.
+        effective: Day,
+        /// Its content; of a renewal, that of the edition it renews.
+        edition: &'s Edition,
+        /// What keeps the product itself in doubt.
+        doubt: Option<String>,
+    },
+}
+
+/// How firmly an order names a policy's product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Naming {
+    No,
+    /// By a code of its own, or by an unclassified code together with its name.
+    ByCode,
+    /// By words alone, or by codes that contradict each other.
+    InDoubt(&'static str),
+}
+
+/// Whether a concept is the product by one of its own codes.
+#[must_use]
+pub fn is_product(product: &ProductMap, concept: &Concept) -> bool {
+    product.codes.has(concept)
+}
+
+impl Shelf {
+    /// A shelf of these policies.
+    #[must_use]
+    pub fn new(policies: Vec<Policy>) -> Shelf {
+        Shelf { policies }
+    }
+
+    /// The policies on it.
+    #[must_use]
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// Chooses by product and date of service; of several, the highest authority in force.
+    #[must_use]
+    pub fn choose(&self, case: Case<'_>) -> Choice<'_> {
+        let day = case.order.service_date.when;
+        let mut chosen: Option<(Authority, Choice<'_>)> = None;
+        let mut missing: Option<Choice<'_>> = None;
+        for policy in &self.policies {
+            let naming = policy.naming(case);
+            let doubt = match naming {
+                Naming::No => continue,
+                Naming::ByCode => None,
+                Naming::InDoubt(why) => Some(why.to_owned()),
+            };
+            match policy.in_force(day) {
+                InForce::Edition(effective, edition) => {
+                    let choice = Choice::Edition { effective, edition, doubt };
+                    if chosen.as_ref().is_none_or(|(authority, _)| edition.authority > *authority) {
+                        chosen = Some((edition.authority, choice));
+                    }
+                }
+                InForce::Not(why) => {
+                    missing.get_or_insert(Choice::NotInForce { policy: policy.named(), why });
+                }
+            }
+        }
+        chosen.map(|(_, choice)| choice).or(missing).unwrap_or(Choice::NoPolicy)
+    }
+}
+
+enum InForce<'s> {
+    Edition(Day, &'s Edition),
+    Not(String),
+}
+
+impl Policy {
+    /// The edition in force on every day that `when` can mean.
+    fn in_force(&self, when: When) -> InForce<'_> {
+        let on = |day: Day| self.editions.iter().rev().find(|(effective, _)| *effective <= day);
+        match (on(when.first()), on(when.last())) {
+            (Some((first, edition)), Some((last, _))) if first == last => {
+                InForce::Edition(*first, edition)
+            }
+            (None, _) => InForce::Not(format!("no edition of the policy was in force on {when}")),
+            (Some(_), _) => {
+                InForce::Not(format!("{when} does not tell which edition of the policy holds"))
+            }
+        }
+    }
+
+    fn newest_text(&self) -> Option<&Edition> {
+        let mut editions = self.editions.iter().rev().map(|(_, edition)| &**edition);
+        editions.find(|edition| edition.text.is_some())
+    }
+
+    /// The policy without an edition.
+    fn named(&self) -> Option<PolicyId> {
+        let newest = self.newest_text()?;
+        Some(PolicyId { id: self.id.clone(), title: newest.title.clone(), edition: None })
+    }
+
+    fn naming(&self, case: Case<'_>) -> Naming {
+        // The product map of the newest text stands for all editions: codes are only ever added.
+        let Some(map) = self.newest_text().map(|edition| &edition.product) else {
+            return Naming::No;
+        };
+        let products = &case.order.products;
+        let any = |test: &dyn Fn(&Concept) -> bool| products.iter().any(|it| test(&it.concept));
+        let by_code = any(&|concept| map.codes.has(concept));
+        let is_other = any(&|concept| map.others.has(concept));
+        let unclassified = any(&|concept| map.unclassified.has(concept));
+        let by_name = any(&|concept| concept.mentions(&map.names));
+        match (by_code, is_other, by_name) {
+            (true, false, _) => Naming::ByCode,
+            (true, true, _) => Naming::InDoubt("the order names two different products"),
+            (false, true, _) | (false, false, false) => Naming::No,
+            (false, false, true) if unclassified => Naming::ByCode,
+            (false, false, true) => {
+                Naming::InDoubt("the product is named in words only, and not by a code")
+            }
+        }
+    }
+}

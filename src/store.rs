@@ -1,0 +1,133 @@
+//! Floor 4: what has to last.
+//!
+//! One trait, [`Store`], and its implementations.
+//! The store keeps submissions, cases with every answer they were given, coverage assertions, and
+//! the numbers that may never repeat.
+//!
+//! It refuses to know what any of it means: answers, traces and findings are texts to it.
+//! It has no clock and no randomness: every id and every time comes in as an argument.
+//!
+//! Invariants:
+//! - One method is one transaction.
+//! - What a method acknowledged is on the disk.
+//! - A method that failed, or whose future was dropped before it was ready, left either
+//!   everything or nothing.
+//! - No error and no log line holds a value of a row.
+
+mod assertion;
+mod case;
+#[cfg(test)]
+mod contract;
+mod error;
+mod sqlite;
+mod submission;
+
+use std::future::Future;
+use std::ops::Range;
+use std::pin::Pin;
+
+pub use assertion::{AssertionRecord, HookCallRecord, StoredAssertion};
+pub use case::{
+    AnswerRecord, Authorization, AuthorizationRow, CaseFile, CaseId, CaseIdError, CaseState,
+    CaseSummary, LineRecord, PolicyEdition, ReviewRecord, Reviewed,
+};
+pub use error::StoreError;
+pub use sqlite::SqliteStore;
+pub use submission::{
+    ContentDigest, DigestError, Likeness, ReceivedSubmission, Saved, StoredAnswer, SubmissionKey,
+    SubmissionRecord,
+};
+
+/// What a method of [`Store`] returns: a boxed future, so that `Arc<dyn Store>` can be.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// A series of numbers, each of which is handed out once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NumberSeries {
+    /// Numbers of authorizations.
+    Authorization,
+    /// Administrative reference numbers of requests that are not decided.
+    Reference,
+}
+
+impl NumberSeries {
+    /// The word that stands in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            NumberSeries::Authorization => "authorization",
+            NumberSeries::Reference => "reference",
+        }
+    }
+}
+
+/// Everything that the service asks of its storage.
+///
+/// Every method fails with a [`StoreError`] if the storage cannot be read or written; what fails
+/// beyond that is said at the method.
+pub trait Store: Send + Sync {
+    /// The current answer of the case that the same client opened with the same content within
+    /// the window, if there is one.
+    ///
+    /// It spares the work of a repeat; it promises nothing to a request that arrives at the same
+    /// time. [`Store::save_submission`] decides.
+    fn find_repeat<'a>(&'a self, key: &'a SubmissionKey) -> StoreFuture<'a, Option<StoredAnswer>>;
+
+    /// Stores a submission, its case, its first answer and an audit row; or nothing, if it is a
+    /// repeat of one that is there.
+    ///
+    /// Of identical submissions that arrive at the same time, one is stored, and all get its
+    /// answer.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if the case id is taken, a number belongs to another case, a line
+    /// stands twice, or a trace is no JSON.
+    fn save_submission<'a>(&'a self, record: &'a SubmissionRecord) -> StoreFuture<'a, Saved>;
+
+    /// Reserves `count` numbers of a series that nobody has had and nobody will have again.
+    ///
+    /// Numbers begin at 1. Those that are not used leave a gap.
+    fn reserve_numbers(&self, series: NumberSeries, count: u32) -> StoreFuture<'_, Range<u64>>;
+
+    /// The authorizations that a member has by the current answers, whether or not still valid,
+    /// the newest first, at most fifty.
+    fn authorizations_of<'a>(
+        &'a self,
+        member_id: &'a str,
+    ) -> StoreFuture<'a, Vec<AuthorizationRow>>;
+
+    /// The cases that a client opened with the same identifier and other content, the newest
+    /// first, at most twenty.
+    fn similar_submissions<'a>(&'a self, likeness: &'a Likeness) -> StoreFuture<'a, Vec<CaseId>>;
+
+    /// Stores one answered hook call with its assertions, one for each order, and an audit row.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] if an assertion id is taken or findings are no JSON.
+    fn save_hook_call<'a>(&'a self, record: &'a HookCallRecord) -> StoreFuture<'a, ()>;
+
+    /// The assertion with this id.
+    fn assertion<'a>(&'a self, assertion_id: &'a str) -> StoreFuture<'a, Option<StoredAssertion>>;
+
+    /// One case with its current lines and answer and the submission that opened it.
+    fn case<'a>(&'a self, case_id: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>>;
+
+    /// Pended cases, those first that have waited longest, at most `limit` of them.
+    fn pending_cases(&self, limit: u32) -> StoreFuture<'_, Vec<CaseSummary>>;
+
+    /// Adds an answer to a case, with an audit row that names who gave it.
+    ///
+    /// From then on it is the case's current answer. Those before it are kept.
+    ///
+    /// # Errors
+    /// As [`Store::save_submission`].
+    fn save_review<'a>(&'a self, record: &'a ReviewRecord) -> StoreFuture<'a, Reviewed>;
+
+    /// Whether the store can be read now. Cheap.
+    fn ready(&self) -> StoreFuture<'_, ()>;
+
+    /// Waits for what is going on, brings the file into order and closes it.
+    ///
+    /// Afterwards every method fails with [`StoreError::Closed`].
+    fn close(&self) -> StoreFuture<'_, ()>;
+}

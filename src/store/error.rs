@@ -1,0 +1,125 @@
+//! How the store fails.
+
+/// The inner cause of a failure: for the log, never for the caller.
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why the store could not do what was asked.
+///
+/// The message says what was attempted; the source says what the database said.
+/// Neither holds a value of a row.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file or its folder cannot be opened or created.
+    #[error("could not open the store at `{path}`")]
+    Open {
+        /// The database file, as the operator's settings give it.
+        path: Box<str>,
+        /// What the system said.
+        source: Cause,
+    },
+    /// The file was written by a newer release: this one would not understand it.
+    #[error(
+        "the store has schema version {found}, this release knows versions up to {known}: \
+         start the newer release, or restore a backup"
+    )]
+    NewerSchema {
+        /// The newest version in the file.
+        found: i64,
+        /// The newest version that this release knows.
+        known: i64,
+    },
+    /// The schema could not be brought up to date. The file is as it was before the version that
+    /// failed.
+    #[error("could not bring the store's schema up to date")]
+    Migrate {
+        /// What the database said.
+        source: Cause,
+    },
+    /// Others held the store for too long. Worth another try.
+    #[error("could not {attempt}: the store is busy")]
+    Busy {
+        /// What was attempted.
+        attempt: &'static str,
+    },
+    /// A rule of the schema forbids the record. Nothing was written.
+    #[error("could not {attempt}: a rule of the schema forbids it")]
+    Refused {
+        /// What was attempted.
+        attempt: &'static str,
+        /// Which rule.
+        source: Cause,
+    },
+    /// What is stored cannot be read as what it should be.
+    #[error("could not {attempt}: a stored value is unreadable")]
+    Unreadable {
+        /// What was attempted.
+        attempt: &'static str,
+        /// Which column.
+        source: Cause,
+    },
+    /// The store was closed.
+    #[error("could not {attempt}: the store is closed")]
+    Closed {
+        /// What was attempted.
+        attempt: &'static str,
+    },
+    /// Anything else: the disk is full, gone or damaged.
+    #[error("could not {attempt}")]
+    Failed {
+        /// What was attempted.
+        attempt: &'static str,
+        /// What the database said.
+        source: Cause,
+    },
+}
+
+/// SQLite's primary result codes for "somebody else holds the lock".
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+
+impl StoreError {
+    /// Says what was attempted when the database failed.
+    pub(super) fn attempting(attempt: &'static str, cause: sqlx::Error) -> StoreError {
+        match &cause {
+            sqlx::Error::PoolTimedOut => StoreError::Busy { attempt },
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => StoreError::Closed { attempt },
+            sqlx::Error::Database(database) if is_busy(database.as_ref()) => {
+                StoreError::Busy { attempt }
+            }
+            sqlx::Error::Database(database) if is_rule(database.as_ref()) => {
+                StoreError::Refused { attempt, source: cause.into() }
+            }
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnNotFound(_) => {
+                StoreError::Unreadable { attempt, source: cause.into() }
+            }
+            // `sqlx::Error` may grow: what we do not know is a failure.
+            _ => StoreError::Failed { attempt, source: cause.into() },
+        }
+    }
+
+    /// Says why the schema could not be brought up to `known`.
+    pub(super) fn migrating(known: i64, cause: sqlx::migrate::MigrateError) -> StoreError {
+        match cause {
+            sqlx::migrate::MigrateError::VersionMissing(found) if found > known => {
+                StoreError::NewerSchema { found, known }
+            }
+            other => StoreError::Migrate { source: other.into() },
+        }
+    }
+}
+
+fn is_rule(database: &dyn sqlx::error::DatabaseError) -> bool {
+    database.is_unique_violation()
+        || database.is_foreign_key_violation()
+        || database.is_check_violation()
+        || matches!(database.kind(), sqlx::error::ErrorKind::NotNullViolation)
+}
+
+fn is_busy(database: &dyn sqlx::error::DatabaseError) -> bool {
+    // Extended codes keep the primary one in the low byte.
+    let code = database.code().and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| matches!(code & 0xff, BUSY | LOCKED))
+}

@@ -1,0 +1,205 @@
+//! The store in one SQLite file: nothing to install, one process that serves.
+//!
+//! One connection writes, behind `BEGIN IMMEDIATE`, so that a check and the write that depends on
+//! it cannot be torn apart; a few others read.
+//! The journal is a write-ahead log and every commit is synced: what was acknowledged survives a
+//! kill and a loss of power.
+//! Another process may open the same file; it waits for its turn.
+
+mod assertions;
+mod cases;
+mod row;
+mod schema;
+mod submissions;
+
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
+
+use crate::store::{
+    AuthorizationRow, CaseFile, CaseId, CaseSummary, HookCallRecord, Likeness, NumberSeries,
+    ReviewRecord, Reviewed, Saved, Store, StoreError, StoreFuture, StoredAnswer, StoredAssertion,
+    SubmissionKey, SubmissionRecord,
+};
+
+/// The name of the file in the data folder.
+const FILE_NAME: &str = "priorauth.sqlite3";
+/// Connections that read at the same time.
+const READERS: u32 = 4;
+/// How long to wait for a connection, and again for the lock of another process.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A [`Store`] in a SQLite file.
+#[derive(Debug)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the store in `data_dir`, and creates both if they are not there.
+    ///
+    /// On Unix, what it creates only its own user can read.
+    /// The schema is brought up to date.
+    /// For tests and demonstrations, give it a temporary folder.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be opened, the file is of a newer release, or its schema
+    /// cannot be brought up to date.
+    pub async fn open(data_dir: &Path) -> Result<SqliteStore, StoreError> {
+        let path = data_dir.join(FILE_NAME);
+        create_private(data_dir, &path).map_err(|error| cannot_open(&path, error))?;
+
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE)
+            .disable_statement_logging();
+        let writing = options
+            .clone()
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let writer = pool(1).connect_with(writing).await.map_err(|e| cannot_open(&path, e))?;
+        schema::bring_up_to_date(&writer).await?;
+        let readers = pool(READERS)
+            .connect_with(options.read_only(true))
+            .await
+            .map_err(|error| cannot_open(&path, error))?;
+        Ok(SqliteStore { writer, readers })
+    }
+
+    /// Begins a transaction that may write. It holds the lock from the start.
+    async fn begin_writing(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    async fn take_numbers(&self, series: NumberSeries, count: u32) -> sqlx::Result<Range<u64>> {
+        let mut transaction = self.begin_writing().await?;
+        let next: i64 = sqlx::query_scalar(
+            "UPDATE number_series SET next_number = next_number + ?1 WHERE series = ?2
+             RETURNING next_number",
+        )
+        .bind(count)
+        .bind(series.as_str())
+        .fetch_one(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        let next = u64::try_from(next).map_err(row::unreadable("next_number"))?;
+        Ok(next.saturating_sub(u64::from(count))..next)
+    }
+
+    async fn read_something(&self) -> sqlx::Result<()> {
+        sqlx::query("SELECT 1 FROM number_series LIMIT 1")
+            .fetch_one(&self.readers)
+            .await
+            .map(|_| ())
+    }
+
+    async fn shut(&self) -> sqlx::Result<()> {
+        self.readers.close().await;
+        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer).await;
+        self.writer.close().await;
+        match checkpoint {
+            Ok(_) | Err(sqlx::Error::PoolClosed) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Connections live as long as the store: a file on this machine does not go stale.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+}
+
+fn cannot_open(path: &Path, cause: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Open { path: path.display().to_string().into(), source: cause.into() }
+}
+
+/// Creates the folder and the file, readable by nobody else, unless they are there.
+///
+/// SQLite gives its journal the permissions of the file.
+fn create_private(data_dir: &Path, file: &Path) -> std::io::Result<()> {
+    let mut folder = std::fs::DirBuilder::new();
+    let mut options = std::fs::OpenOptions::new();
+    folder.recursive(true);
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+        folder.mode(0o700);
+        options.mode(0o600);
+    }
+    folder.create(data_dir)?;
+    options.open(file).map(|_| ())
+}
+
+/// Boxes what a method does and names it in its error.
+macro_rules! attempt {
+    ($what:literal, $future:expr) => {
+        Box::pin(async move { $future.await.map_err(|cause| StoreError::attempting($what, cause)) })
+    };
+}
+
+impl Store for SqliteStore {
+    fn find_repeat<'a>(&'a self, key: &'a SubmissionKey) -> StoreFuture<'a, Option<StoredAnswer>> {
+        attempt!("look for a repeat", self.read_repeat(key))
+    }
+
+    fn save_submission<'a>(&'a self, record: &'a SubmissionRecord) -> StoreFuture<'a, Saved> {
+        attempt!("store a submission", self.write_submission(record))
+    }
+
+    fn reserve_numbers(&self, series: NumberSeries, count: u32) -> StoreFuture<'_, Range<u64>> {
+        attempt!("reserve numbers", self.take_numbers(series, count))
+    }
+
+    fn authorizations_of<'a>(
+        &'a self,
+        member_id: &'a str,
+    ) -> StoreFuture<'a, Vec<AuthorizationRow>> {
+        attempt!("read a member's authorizations", self.read_authorizations(member_id))
+    }
+
+    fn similar_submissions<'a>(&'a self, likeness: &'a Likeness) -> StoreFuture<'a, Vec<CaseId>> {
+        attempt!("look for similar submissions", self.read_similar(likeness))
+    }
+
+    fn save_hook_call<'a>(&'a self, record: &'a HookCallRecord) -> StoreFuture<'a, ()> {
+        attempt!("store a hook call", self.write_hook_call(record))
+    }
+
+    fn assertion<'a>(&'a self, assertion_id: &'a str) -> StoreFuture<'a, Option<StoredAssertion>> {
+        attempt!("read an assertion", self.read_assertion(assertion_id))
+    }
+
+    fn case<'a>(&'a self, case_id: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>> {
+        attempt!("read a case", self.read_case(case_id))
+    }
+
+    fn pending_cases(&self, limit: u32) -> StoreFuture<'_, Vec<CaseSummary>> {
+        attempt!("list pended cases", self.read_pending(limit))
+    }
+
+    fn save_review<'a>(&'a self, record: &'a ReviewRecord) -> StoreFuture<'a, Reviewed> {
+        attempt!("store a review", self.write_review(record))
+    }
+
+    fn ready(&self) -> StoreFuture<'_, ()> {
+        attempt!("read the store", self.read_something())
+    }
+
+    fn close(&self) -> StoreFuture<'_, ()> {
+        attempt!("close the store", self.shut())
+    }
+}
+
+#[cfg(test)]
+mod tests;

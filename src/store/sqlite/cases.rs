@@ -1,0 +1,286 @@
+//! Cases, their answers and the lines of these.
+
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::{SqliteStore, row, submissions};
+use crate::store::{
+    AnswerRecord, Authorization, AuthorizationRow, CaseFile, CaseId, CaseSummary, LineRecord,
+    NumberSeries, ReviewRecord, Reviewed, StoredAnswer,
+};
+
+impl SqliteStore {
+    /// All parts are read in one transaction, so that they belong together.
+    pub(super) async fn read_case(&self, case_id: &CaseId) -> sqlx::Result<Option<CaseFile>> {
+        let mut snapshot = self.readers.begin().await?;
+        let head = sqlx::query("SELECT * FROM prior_auth_case WHERE case_id = ?1")
+            .bind(case_id.as_str())
+            .fetch_optional(&mut *snapshot)
+            .await?;
+        let Some(head) = head else { return Ok(None) };
+        let summary = summary_from(&head)?;
+        let answer = sqlx::query("SELECT * FROM answer WHERE case_id = ?1 AND answer_number = ?2")
+            .bind(case_id.as_str())
+            .bind(summary.current_answer)
+            .fetch_one(&mut *snapshot)
+            .await?;
+        let lines = sqlx::query(
+            "SELECT * FROM answer_line WHERE case_id = ?1 AND answer_number = ?2
+             ORDER BY line_sequence",
+        )
+        .bind(case_id.as_str())
+        .bind(summary.current_answer)
+        .fetch_all(&mut *snapshot)
+        .await?;
+        let submission = submissions::first_submission(&mut snapshot, case_id).await?;
+        Ok(Some(CaseFile {
+            state: row::state(&head)?,
+            answer: answer_from(&answer)?,
+            lines: lines.iter().map(line_from).collect::<sqlx::Result<_>>()?,
+            submission,
+            summary,
+        }))
+    }
+
+    pub(super) async fn read_pending(&self, limit: u32) -> sqlx::Result<Vec<CaseSummary>> {
+        let rows = sqlx::query(
+            "SELECT * FROM prior_auth_case WHERE state = 'pended'
+             ORDER BY changed_at_ms, case_id LIMIT ?1",
+        )
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(summary_from).collect()
+    }
+
+    pub(super) async fn read_authorizations(
+        &self,
+        member_id: &str,
+    ) -> sqlx::Result<Vec<AuthorizationRow>> {
+        let rows = sqlx::query(
+            "SELECT answer_line.*, client, content_digest
+             FROM issued_number
+             JOIN prior_auth_case ON prior_auth_case.case_id = issued_number.case_id
+             JOIN answer_line ON answer_line.case_id = issued_number.case_id
+                             AND answer_line.answer_number = prior_auth_case.current_answer
+                             AND answer_line.authorization_number = issued_number.number
+             JOIN submission ON submission.submission_id =
+                  (SELECT min(submission_id) FROM submission AS opening
+                   WHERE opening.case_id = issued_number.case_id)
+             WHERE issued_number.member_id = ?1 AND issued_number.series = 'authorization'
+             ORDER BY issue_id DESC, line_sequence LIMIT 50",
+        )
+        .bind(member_id)
+        .fetch_all(&self.readers)
+        .await?;
+        let found = rows.iter().filter_map(|row| authorization_row_from(row).transpose());
+        found.collect()
+    }
+
+    pub(super) async fn write_review(&self, record: &ReviewRecord) -> sqlx::Result<Reviewed> {
+        let mut transaction = self.begin_writing().await?;
+        let current: Option<u32> =
+            sqlx::query_scalar("SELECT current_answer FROM prior_auth_case WHERE case_id = ?1")
+                .bind(record.case_id.as_str())
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let number = match current {
+            None => return Ok(Reviewed::NoSuchCase),
+            Some(current) if current != record.seen_answer => {
+                return Ok(Reviewed::MovedOn(current));
+            }
+            Some(current) => current.saturating_add(1),
+        };
+        insert_answer(&mut transaction, &record.case_id, number, &record.answer).await?;
+        move_on(&mut transaction, record, number).await?;
+        insert_audit(
+            &mut transaction,
+            (&record.reviewer, "case-reviewed"),
+            &record.case_id,
+            record.answer.given_at,
+        )
+        .await?;
+        transaction.commit().await?;
+        Ok(Reviewed::Recorded(number))
+    }
+}
+
+async fn move_on(
+    connection: &mut SqliteConnection,
+    record: &ReviewRecord,
+    number: u32,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE prior_auth_case SET current_answer = ?1, state = ?2, changed_at_ms = ?3
+         WHERE case_id = ?4",
+    )
+    .bind(number)
+    .bind(record.answer.state.as_str())
+    .bind(record.answer.given_at.as_millisecond())
+    .bind(record.case_id.as_str())
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+/// Adds an answer with its lines and their numbers.
+pub(super) async fn insert_answer(
+    connection: &mut SqliteConnection,
+    case_id: &CaseId,
+    answer_number: u32,
+    answer: &AnswerRecord,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO answer (case_id, answer_number, given_at_ms, state, guide, response)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )
+    .bind(case_id.as_str())
+    .bind(answer_number)
+    .bind(answer.given_at.as_millisecond())
+    .bind(answer.state.as_str())
+    .bind(&answer.guide)
+    .bind(&answer.response)
+    .execute(&mut *connection)
+    .await?;
+    for line in &answer.lines {
+        if let Some(authorization) = &line.authorization {
+            let number = &authorization.number;
+            issue(connection, case_id, NumberSeries::Authorization, number).await?;
+        }
+        if let Some(number) = &line.reference_number {
+            issue(connection, case_id, NumberSeries::Reference, number).await?;
+        }
+        insert_line(connection, case_id, answer_number, line).await?;
+    }
+    Ok(())
+}
+
+/// Notes that a number belongs to a case. If it belongs to another, the line will be refused.
+async fn issue(
+    connection: &mut SqliteConnection,
+    case_id: &CaseId,
+    series: NumberSeries,
+    number: &str,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO issued_number (number, series, case_id, member_id)
+         SELECT ?1, ?2, case_id, member_id FROM prior_auth_case WHERE case_id = ?3
+         ON CONFLICT (number) DO NOTHING",
+    )
+    .bind(number)
+    .bind(series.as_str())
+    .bind(case_id.as_str())
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+async fn insert_line(
+    connection: &mut SqliteConnection,
+    case_id: &CaseId,
+    answer_number: u32,
+    line: &LineRecord,
+) -> sqlx::Result<()> {
+    let (policy_id, policy_edition) = row::policy_columns(line.policy.as_ref());
+    let authorization = line.authorization.as_ref();
+    sqlx::query(
+        "INSERT INTO answer_line
+             (case_id, answer_number, line_sequence, product_key, policy_id, policy_edition,
+              determination, review_action, authorization_number, authorized_on, valid_from,
+              valid_to, reference_number, trace)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    )
+    .bind(case_id.as_str())
+    .bind(answer_number)
+    .bind(line.sequence)
+    .bind(&line.product_key)
+    .bind(policy_id)
+    .bind(policy_edition)
+    .bind(&line.determination)
+    .bind(&line.review_action)
+    .bind(authorization.map(|authorization| authorization.number.as_str()))
+    .bind(authorization.map(|authorization| authorization.given_on.to_string()))
+    .bind(authorization.map(|authorization| authorization.valid_from.to_string()))
+    .bind(authorization.map(|authorization| authorization.valid_to.to_string()))
+    .bind(&line.reference_number)
+    .bind(&line.trace)
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+/// Adds an audit row of a case: who did what.
+pub(super) async fn insert_audit(
+    connection: &mut SqliteConnection,
+    (actor, action): (&str, &'static str),
+    case_id: &CaseId,
+    happened_at: Timestamp,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO audit (happened_at_ms, actor, action, case_id) VALUES (?1, ?2, ?3, ?4)",
+    )
+    .bind(happened_at.as_millisecond())
+    .bind(actor)
+    .bind(action)
+    .bind(case_id.as_str())
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+/// An answer from a row of `answer`.
+pub(super) fn answer_from(row: &SqliteRow) -> sqlx::Result<StoredAnswer> {
+    Ok(StoredAnswer {
+        case_id: row::case_id(row)?,
+        number: row::number(row, "answer_number")?,
+        guide: row::text(row, "guide")?,
+        response: row::text(row, "response")?,
+        given_at: row::timestamp(row, "given_at_ms")?,
+    })
+}
+
+fn summary_from(row: &SqliteRow) -> sqlx::Result<CaseSummary> {
+    Ok(CaseSummary {
+        case_id: row::case_id(row)?,
+        member_id: row::text(row, "member_id")?,
+        opened_at: row::timestamp(row, "opened_at_ms")?,
+        changed_at: row::timestamp(row, "changed_at_ms")?,
+        current_answer: row::number(row, "current_answer")?,
+    })
+}
+
+fn line_from(row: &SqliteRow) -> sqlx::Result<LineRecord> {
+    Ok(LineRecord {
+        sequence: row::number(row, "line_sequence")?,
+        product_key: row::text(row, "product_key")?,
+        policy: row::policy(row)?,
+        determination: row::text(row, "determination")?,
+        review_action: row::text(row, "review_action")?,
+        authorization: authorization_from(row)?,
+        reference_number: row::maybe_text(row, "reference_number")?,
+        trace: row::text(row, "trace")?,
+    })
+}
+
+fn authorization_from(row: &SqliteRow) -> sqlx::Result<Option<Authorization>> {
+    let Some(number) = row::maybe_text(row, "authorization_number")? else { return Ok(None) };
+    Ok(Some(Authorization {
+        number,
+        given_on: row::day(row, "authorized_on")?,
+        valid_from: row::day(row, "valid_from")?,
+        valid_to: row::day(row, "valid_to")?,
+    }))
+}
+
+fn authorization_row_from(row: &SqliteRow) -> sqlx::Result<Option<AuthorizationRow>> {
+    let Some(authorization) = authorization_from(row)? else { return Ok(None) };
+    Ok(Some(AuthorizationRow {
+        authorization,
+        case_id: row::case_id(row)?,
+        product_key: row::text(row, "product_key")?,
+        policy: row::policy(row)?,
+        client: row::text(row, "client")?,
+        digest: row::digest(row)?,
+    }))
+}

@@ -1,0 +1,149 @@
+//! Submissions, repeats and likenesses.
+
+use sqlx::SqliteConnection;
+
+use super::{SqliteStore, cases, row};
+use crate::store::{
+    CaseId, Likeness, ReceivedSubmission, Saved, StoredAnswer, SubmissionKey, SubmissionRecord,
+};
+
+impl SqliteStore {
+    pub(super) async fn read_repeat(
+        &self,
+        key: &SubmissionKey,
+    ) -> sqlx::Result<Option<StoredAnswer>> {
+        find_repeat(&mut *self.readers.acquire().await?, key).await
+    }
+
+    /// The lock is taken before the look for a repeat, so that of two at once the second sees the
+    /// first.
+    pub(super) async fn write_submission(&self, record: &SubmissionRecord) -> sqlx::Result<Saved> {
+        let mut transaction = self.begin_writing().await?;
+        if let Some(answer) = find_repeat(&mut transaction, &record.key).await? {
+            transaction.rollback().await?;
+            return Ok(Saved::AlreadyThere(answer));
+        }
+        insert_case(&mut transaction, record).await?;
+        insert_submission(&mut transaction, record).await?;
+        cases::insert_answer(&mut transaction, &record.case_id, 1, &record.answer).await?;
+        cases::insert_audit(
+            &mut transaction,
+            (&record.key.client, "submission-answered"),
+            &record.case_id,
+            record.answer.given_at,
+        )
+        .await?;
+        transaction.commit().await?;
+        Ok(Saved::Stored)
+    }
+
+    pub(super) async fn read_similar(&self, likeness: &Likeness) -> sqlx::Result<Vec<CaseId>> {
+        let rows = sqlx::query(
+            "SELECT case_id, max(submission_id) AS latest FROM (
+                 SELECT * FROM (SELECT case_id, submission_id FROM submission
+                     WHERE client = ?1 AND bundle_identifier = ?3 AND content_digest <> ?2
+                     ORDER BY submission_id DESC LIMIT 20)
+                 UNION ALL
+                 SELECT * FROM (SELECT case_id, submission_id FROM submission
+                     WHERE client = ?1 AND claim_identifier = ?4 AND content_digest <> ?2
+                     ORDER BY submission_id DESC LIMIT 20))
+             GROUP BY case_id ORDER BY latest DESC LIMIT 20",
+        )
+        .bind(&likeness.client)
+        .bind(likeness.digest.as_str())
+        .bind(&likeness.bundle_identifier)
+        .bind(&likeness.claim_identifier)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(row::case_id).collect()
+    }
+}
+
+/// The current answer of the latest case that was opened with this key (ruling 31).
+async fn find_repeat(
+    connection: &mut SqliteConnection,
+    key: &SubmissionKey,
+) -> sqlx::Result<Option<StoredAnswer>> {
+    if key.repeat_window.is_zero() {
+        return Ok(None);
+    }
+    let window_ms = i64::try_from(key.repeat_window.as_millis()).unwrap_or(i64::MAX);
+    let after_ms = key.received_at.as_millisecond().saturating_sub(window_ms);
+    let row = sqlx::query(
+        "SELECT answer.* FROM submission
+         JOIN prior_auth_case USING (case_id)
+         JOIN answer ON answer.case_id = prior_auth_case.case_id
+                    AND answer.answer_number = prior_auth_case.current_answer
+         WHERE client = ?1 AND content_digest = ?2 AND received_at_ms > ?3
+         ORDER BY received_at_ms DESC, submission_id DESC LIMIT 1",
+    )
+    .bind(&key.client)
+    .bind(key.digest.as_str())
+    .bind(after_ms)
+    .fetch_optional(connection)
+    .await?;
+    row.as_ref().map(cases::answer_from).transpose()
+}
+
+async fn insert_case(
+    connection: &mut SqliteConnection,
+    record: &SubmissionRecord,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO prior_auth_case
+             (case_id, member_id, current_answer, state, opened_at_ms, changed_at_ms)
+         VALUES (?1, ?2, 1, ?3, ?4, ?5)",
+    )
+    .bind(record.case_id.as_str())
+    .bind(&record.member_id)
+    .bind(record.answer.state.as_str())
+    .bind(record.key.received_at.as_millisecond())
+    .bind(record.answer.given_at.as_millisecond())
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+async fn insert_submission(
+    connection: &mut SqliteConnection,
+    record: &SubmissionRecord,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO submission
+             (case_id, client, content_digest, received_at_ms, guide, bundle_identifier,
+              claim_identifier, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )
+    .bind(record.case_id.as_str())
+    .bind(&record.key.client)
+    .bind(record.key.digest.as_str())
+    .bind(record.key.received_at.as_millisecond())
+    .bind(&record.answer.guide)
+    .bind(&record.bundle_identifier)
+    .bind(&record.claim_identifier)
+    .bind(&record.body)
+    .execute(connection)
+    .await
+    .map(|_| ())
+}
+
+/// The submission that opened a case.
+pub(super) async fn first_submission(
+    connection: &mut SqliteConnection,
+    case_id: &CaseId,
+) -> sqlx::Result<ReceivedSubmission> {
+    let row =
+        sqlx::query("SELECT * FROM submission WHERE case_id = ?1 ORDER BY submission_id LIMIT 1")
+            .bind(case_id.as_str())
+            .fetch_one(connection)
+            .await?;
+    Ok(ReceivedSubmission {
+        client: row::text(&row, "client")?,
+        digest: row::digest(&row)?,
+        received_at: row::timestamp(&row, "received_at_ms")?,
+        guide: row::text(&row, "guide")?,
+        bundle_identifier: row::maybe_text(&row, "bundle_identifier")?,
+        claim_identifier: row::maybe_text(&row, "claim_identifier")?,
+        body: row::text(&row, "body")?,
+    })
+}
