@@ -41,11 +41,9 @@ pub fn policy_card(uuid: &str, order: &str, verdict: &Verdict, url: &str) -> Opt
         topic: Topic::Guideline,
         orders: vec![order.to_owned()],
         body: CardBody::ExternalReference {
-            detail: Some(format!(
-                "The edition of {} applies to {}.",
-                policy.edition,
-                markdown(order)
-            )),
+            detail: policy
+                .edition
+                .map(|edition| format!("The edition of {edition} applies to {}.", markdown(order))),
             label: format!("{}, in full", policy.title),
             url: url.to_owned(),
         },

@@ -61,7 +61,7 @@ pub(crate) fn verdict(determination: Determination, truths: [Truth; 3]) -> Verdi
         policy: is_subject.then(|| PolicyId {
             id: "amtagvi".into(),
             title: "Amtagvi (lifileucel)".into(),
-            edition: day("2026-01-01"),
+            edition: Some(day("2026-01-01")),
         }),
         determination,
         findings: titles
