@@ -5,4 +5,10 @@ mod first_light;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod validator;
+#[cfg(test)]
 mod value_sets;
+#[cfg(test)]
+mod wire;

@@ -1,0 +1,198 @@
+//! Da Vinci Prior Authorization Support, 2.0.1 and 2.2.1.
+
+/// A version of the guide that has an endpoint of its own (PAS 2.2.1 conf-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PasVersion {
+    /// STU 2, the one that CMS-0057-F names.
+    V2_0_1,
+    /// STU 2.2, the current one.
+    V2_2_1,
+}
+
+impl PasVersion {
+    /// Every version that we serve, oldest first.
+    pub const ALL: [PasVersion; 2] = [PasVersion::V2_0_1, PasVersion::V2_2_1];
+
+    /// The version as the guide writes it, which is also its path segment below `/pas/`.
+    #[must_use]
+    pub fn number(self) -> &'static str {
+        match self {
+            PasVersion::V2_0_1 => "2.0.1",
+            PasVersion::V2_2_1 => "2.2.1",
+        }
+    }
+
+    /// The version that a path segment names.
+    #[must_use]
+    pub fn from_segment(segment: &str) -> Option<PasVersion> {
+        PasVersion::ALL.into_iter().find(|version| version.number() == segment)
+    }
+
+    /// The path of the endpoint below the public base, without a slash at its end.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            PasVersion::V2_0_1 => "/pas/2.0.1",
+            PasVersion::V2_2_1 => "/pas/2.2.1",
+        }
+    }
+
+    /// Whether a response can say that a person reviewed it (2.2: `claimResponseReviewer`).
+    #[must_use]
+    pub fn has_reviewer(self) -> bool {
+        match self {
+            PasVersion::V2_0_1 => false,
+            PasVersion::V2_2_1 => true,
+        }
+    }
+
+    /// Whether `$inquire` answers with Parameters, one `return` for each match (PAS 2.2.1, 2.1).
+    #[must_use]
+    pub fn inquires_with_parameters(self) -> bool {
+        match self {
+            PasVersion::V2_0_1 => false,
+            PasVersion::V2_2_1 => true,
+        }
+    }
+
+    /// `canonical|version`, for places that may name a version; `Extension.url` may not (trap T18).
+    #[must_use]
+    pub fn pinned(self, canonical: &str) -> String {
+        format!("{canonical}|{}", self.number())
+    }
+}
+
+/// The guide itself.
+pub const GUIDE: &str =
+    "http://hl7.org/fhir/us/davinci-pas/ImplementationGuide/hl7.fhir.us.davinci-pas";
+/// What a payer's server or an intermediary supports.
+pub const INTERMEDIARY: &str =
+    "http://hl7.org/fhir/us/davinci-pas/CapabilityStatement/IntermediaryCapabilities";
+/// The definition of `Claim/$submit`.
+pub const OPERATION_SUBMIT: &str =
+    "http://hl7.org/fhir/us/davinci-pas/OperationDefinition/Claim-submit";
+/// The definition of `Claim/$inquire`: the artefact says inquiry, the code inquire (trap T2).
+pub const OPERATION_INQUIRE: &str =
+    "http://hl7.org/fhir/us/davinci-pas/OperationDefinition/Claim-inquiry";
+/// The one topic that a client may subscribe to.
+pub const SUBSCRIPTION_TOPIC: &str =
+    "http://hl7.org/fhir/us/davinci-pas/SubscriptionTopic/PASSubscriptionTopic";
+/// The guide's own codes.
+pub const TEMP_CODES: &str = "http://hl7.org/fhir/us/davinci-pas/CodeSystem/PASTempCodes";
+
+/// Profiles of resources; the same URLs in both versions (PAS 3.1).
+pub mod profile {
+    /// The first submission; the only target of `ClaimResponse.request` (trap T7).
+    pub const CLAIM: &str = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-claim";
+    /// A changed submission; in 2.0.1 the first one too (trap T8).
+    pub const CLAIM_UPDATE: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-claim-update";
+    /// What is answered to a submission.
+    pub const CLAIM_RESPONSE: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-claimresponse";
+    /// What is answered to an inquiry.
+    pub const INQUIRY_RESPONSE: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-claiminquiryresponse";
+    /// A submission.
+    pub const REQUEST_BUNDLE: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-pas-request-bundle";
+    /// The answer to a submission.
+    pub const RESPONSE_BUNDLE: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-pas-response-bundle";
+    /// One answer to an inquiry.
+    pub const INQUIRY_RESPONSE_BUNDLE: &str = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-pas-inquiry-response-bundle";
+}
+
+/// Extensions of a response; the same URLs in both versions (PAS 3.4, 3.18).
+pub mod extension {
+    /// The payer's verdict on a line, complex.
+    pub const REVIEW_ACTION: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-reviewAction";
+    /// Its code: within it too by its absolute URL (trap T3).
+    pub const REVIEW_ACTION_CODE: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-reviewActionCode";
+    /// Part of the review action: the authorization number (X12 HCR02).
+    pub const NUMBER: &str = "number";
+    /// Part of the review action: why it was decided so.
+    pub const REASON_CODE: &str = "reasonCode";
+    /// The provider's own number of a line.
+    pub const ITEM_TRACE_NUMBER: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemTraceNumber";
+    /// When a line was authorized.
+    pub const ITEM_ISSUE_DATE: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthIssueDate";
+    /// From when to when the authorization of a line holds.
+    pub const ITEM_PERIOD: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthPeriod";
+    /// The payer's number of a line that is not decided (X12 REF NT).
+    pub const ADMINISTRATION_REFERENCE: &str = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-administrationReferenceNumber";
+    /// For when a line was asked.
+    pub const ITEM_REQUESTED_DATE: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemRequestedServiceDate";
+    /// Who may give the service, complex.
+    pub const ITEM_PROVIDER: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedProvider";
+    /// Part of the authorized provider: the provider.
+    pub const PROVIDER: &str = "provider";
+    /// Who reviewed, complex; 2.2 only.
+    pub const REVIEWER: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-claimResponseReviewer";
+    /// Part of the reviewer: whether a person looked.
+    pub const HUMAN_REVIEWED: &str = "wasHumanReviewedFlag";
+    /// Part of the reviewer: the person's NPI.
+    pub const REVIEWER_NPI: &str = "reviewerNPI";
+}
+
+/// The X12 code system of data element 306: what was done with a line.
+pub const X12_ACTION: &str = "https://codesystem.x12.org/005010/306";
+/// The X12 code system of decision reasons (external code list 886).
+pub const X12_REASON: &str = "https://codesystem.x12.org/external/886";
+
+/// What was done with a line (X12 306), without the displays, which X12 licenses (trap T31).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReviewAction {
+    /// A1: certified as asked.
+    Certified,
+    /// A2: certified in part.
+    PartlyCertified,
+    /// A3: not certified.
+    NotCertified,
+    /// A4: not decided yet.
+    Pended,
+    /// A6: certified with changes.
+    Modified,
+    /// C: the line was withdrawn.
+    Cancelled,
+    /// NA: no authorization is needed.
+    NotRequired,
+}
+
+impl ReviewAction {
+    /// The code in [`X12_ACTION`].
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            ReviewAction::Certified => "A1",
+            ReviewAction::PartlyCertified => "A2",
+            ReviewAction::NotCertified => "A3",
+            ReviewAction::Pended => "A4",
+            ReviewAction::Modified => "A6",
+            ReviewAction::Cancelled => "C",
+            ReviewAction::NotRequired => "NA",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_segment_names_exactly_one_version() {
+        for version in PasVersion::ALL {
+            assert_eq!(PasVersion::from_segment(version.number()), Some(version));
+            assert_eq!(version.path(), format!("/pas/{}", version.number()));
+        }
+        assert_eq!(PasVersion::from_segment("2.1.0"), None);
+    }
+}

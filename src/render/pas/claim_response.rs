@@ -1,0 +1,94 @@
+//! The `ClaimResponse` itself.
+
+use super::notes::Notes;
+use super::{ClaimAnswer, EchoedCoding, LineAction, line};
+use crate::fhir::write::r4::resources::ClaimResponse;
+use crate::fhir::write::r4::types::{
+    CodeableConcept, Extension, ExtensionValue, Identifier, Period, Reference,
+};
+use crate::ig::pas::{extension, profile};
+use crate::render::build;
+use crate::terms::{Day, Npi};
+
+pub(super) fn build(answer: &ClaimAnswer<'_>) -> ClaimResponse {
+    let claim = &answer.claim;
+    let mut notes = Notes::default();
+    let item = answer.lines.iter().map(|answer| line::build(answer, &mut notes)).collect();
+    let (system, value) = answer.response_identifier;
+    ClaimResponse {
+        id: Some(answer.response_id.into()),
+        meta: Some(Box::new(build::meta(profile::CLAIM_RESPONSE))),
+        extension: reviewer(answer).into_iter().collect(),
+        identifier: vec![build::identifier(Some(system), value)],
+        status: "active".into(),
+        r#type: Box::new(kind(&claim.kind)),
+        r#use: "preauthorization".into(),
+        patient: Box::new(build::reference(claim.patient)),
+        created: answer.timestamp.into(),
+        insurer: Box::new(build::reference(claim.insurer)),
+        requestor: Some(Box::new(build::reference(claim.requestor))),
+        request: Some(Box::new(request(answer))),
+        // PAS 2.2.1 ClaimResponseOutcome has no `queued`; pending is A4 on the item (trap T4).
+        outcome: "complete".into(),
+        // rulings 32: equal to `reviewAction.number`
+        pre_auth_ref: number(answer).map(Into::into),
+        pre_auth_period: whole_period(answer).map(Box::new),
+        item,
+        process_note: notes.into_process_notes(),
+        ..ClaimResponse::default()
+    }
+}
+
+fn kind(codings: &[EchoedCoding<'_>]) -> CodeableConcept {
+    let coding = codings.iter().map(|coding| build::coding(coding.system, coding.code)).collect();
+    CodeableConcept { coding, ..CodeableConcept::default() }
+}
+
+/// The Claim by URL, and by identifier too, since the Bundle need not hold it (PAS trap T33).
+fn request(answer: &ClaimAnswer<'_>) -> Reference {
+    let identifier: Option<Identifier> = answer
+        .claim
+        .identifier
+        .map(|identifier| build::identifier(identifier.system, identifier.value));
+    Reference { identifier: identifier.map(Box::new), ..build::reference(answer.claim.full_url) }
+}
+
+fn number<'a>(answer: &ClaimAnswer<'a>) -> Option<&'a str> {
+    answer.lines.iter().find_map(|line| match line.action {
+        LineAction::Certified { number, .. } => Some(number),
+        LineAction::Pended { .. } | LineAction::NotRequired | LineAction::Denied { .. } => None,
+    })
+}
+
+/// From the first day on which a certified line holds to the last (rulings 32).
+fn whole_period(answer: &ClaimAnswer<'_>) -> Option<Period> {
+    let periods = answer.lines.iter().filter_map(|line| match line.action {
+        LineAction::Certified { valid_from, valid_to, .. } => Some((valid_from, valid_to)),
+        LineAction::Pended { .. } | LineAction::NotRequired | LineAction::Denied { .. } => None,
+    });
+    let (start, end): (Day, Day) =
+        periods.reduce(|whole, next| (whole.0.min(next.0), whole.1.max(next.1)))?;
+    Some(build::period(&start.to_string(), &end.to_string()))
+}
+
+/// Who reviewed a denial, where the version can say it (PAS 2.2.1, 2.13).
+fn reviewer(answer: &ClaimAnswer<'_>) -> Option<Extension> {
+    if !answer.version.has_reviewer() {
+        return None;
+    }
+    answer.lines.iter().find_map(|line| match line.action {
+        LineAction::Denied { reviewer, .. } => Some(reviewed_by(reviewer)),
+        LineAction::Certified { .. } | LineAction::Pended { .. } | LineAction::NotRequired => None,
+    })
+}
+
+fn reviewed_by(reviewer: Option<Npi>) -> Extension {
+    let flag = ExtensionValue::Boolean(reviewer.is_some().into());
+    let mut parts = vec![build::extension(extension::HUMAN_REVIEWED, flag)];
+    if let Some(npi) = reviewer {
+        let identifier = build::identifier(Some(Npi::SYSTEM), &npi.to_string());
+        let value = ExtensionValue::Identifier(Box::new(identifier));
+        parts.push(build::extension(extension::REVIEWER_NPI, value));
+    }
+    build::complex(extension::REVIEWER, parts)
+}
