@@ -1,3 +1,10 @@
-fn main() {
-    println!("{:?}", fhir_codec::write(&fhir_codec::r4::Resource::Basic(Box::default())));
+//! The binary: arguments in, an exit code out.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use priorauth::cli::{Arguments, run};
+
+fn main() -> ExitCode {
+    run(Arguments::parse())
 }

@@ -21,3 +21,12 @@ pub use finding::{Cited, Determination, Finding, Lack, PolicyId, SetAside, Verdi
 pub use plan::Plan;
 pub use read::{Files, PolicyError};
 pub use shelf::Shelf;
+
+/// A plan and its policies: all that a payer has written down.
+#[derive(Debug)]
+pub struct Rulebook {
+    /// The plan.
+    pub plan: Plan,
+    /// Its policies.
+    pub shelf: Shelf,
+}

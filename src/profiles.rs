@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 use crate::policy::read::{self, Files};
-use crate::policy::{Plan, PolicyError, Shelf};
+use crate::policy::{Plan, PolicyError, Rulebook};
 
 static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/profiles");
 
@@ -13,15 +13,6 @@ static EMBEDDED: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/profiles");
 const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 /// How deep folders may nest.
 const MAX_DEPTH: usize = 6;
-
-/// A plan and its policies.
-#[derive(Debug)]
-pub struct Profiles {
-    /// The plan.
-    pub plan: Plan,
-    /// Its policies.
-    pub shelf: Shelf,
-}
 
 /// Why profiles cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,42 +33,40 @@ pub enum ProfilesError {
     Plans(usize),
 }
 
-impl Profiles {
-    /// The profiles that ship in the binary.
-    ///
-    /// # Errors
-    /// A mistake in them, which the tests rule out.
-    pub fn embedded() -> Result<Profiles, ProfilesError> {
-        let mut files = Files::new();
-        collect_embedded(&EMBEDDED, &mut files);
-        Profiles::of(&files)
-    }
+/// The rulebook that ships in the binary.
+///
+/// # Errors
+/// A mistake in it, which the tests rule out.
+pub fn embedded() -> Result<Rulebook, ProfilesError> {
+    let mut files = Files::new();
+    collect_embedded(&EMBEDDED, &mut files);
+    rulebook(&files)
+}
 
-    /// The profiles in a folder with `plans` and `policies`.
-    ///
-    /// # Errors
-    /// A file that cannot be read, or mistakes in plan or policies, each with file, line and clause.
-    pub fn from_folder(folder: &Path) -> Result<Profiles, ProfilesError> {
-        Profiles::of(&files_below(folder)?)
-    }
+/// The rulebook in a folder with `plans` and `policies`.
+///
+/// # Errors
+/// A file that cannot be read, or mistakes in plan or policies, each with file, line and clause.
+pub fn from_folder(folder: &Path) -> Result<Rulebook, ProfilesError> {
+    rulebook(&files_below(folder)?)
+}
 
-    fn of(files: &Files) -> Result<Profiles, ProfilesError> {
-        let below = |name: &str| -> Files {
-            let inside = |(path, text): (&String, &String)| {
-                path.strip_prefix(name).map(|rest| (rest.to_owned(), text.clone()))
-            };
-            files.iter().filter_map(inside).collect()
+fn rulebook(files: &Files) -> Result<Rulebook, ProfilesError> {
+    let below = |name: &str| -> Files {
+        let inside = |(path, text): (&String, &String)| {
+            path.strip_prefix(name).map(|rest| (rest.to_owned(), text.clone()))
         };
-        let plans = below("plans/");
-        let mut plan_files = plans.iter().filter(|(path, _)| path.ends_with(".toml"));
-        let (Some((path, text)), None) = (plan_files.next(), plan_files.next()) else {
-            return Err(ProfilesError::Plans(plans.len()));
-        };
-        let plan = Plan::read(&format!("plans/{path}"), text)
-            .map_err(|mistake| ProfilesError::Mistakes(vec![mistake]))?;
-        let shelf = read::read(&below("policies/")).map_err(ProfilesError::Mistakes)?;
-        Ok(Profiles { plan, shelf })
-    }
+        files.iter().filter_map(inside).collect()
+    };
+    let plans = below("plans/");
+    let mut plan_files = plans.iter().filter(|(path, _)| path.ends_with(".toml"));
+    let (Some((path, text)), None) = (plan_files.next(), plan_files.next()) else {
+        return Err(ProfilesError::Plans(plans.len()));
+    };
+    let plan = Plan::read(&format!("plans/{path}"), text)
+        .map_err(|mistake| ProfilesError::Mistakes(vec![mistake]))?;
+    let shelf = read::read(&below("policies/")).map_err(ProfilesError::Mistakes)?;
+    Ok(Rulebook { plan, shelf })
 }
 
 fn collect_embedded(folder: &Dir<'_>, files: &mut Files) {

@@ -16,6 +16,7 @@ pub mod crd;
 pub mod echo;
 pub mod outcome;
 pub mod pas;
+pub mod trace;
 pub mod words;
 
 use crate::fhir::write::WriteError;

@@ -44,6 +44,32 @@ pub struct Text {
     pub registry: Registry,
 }
 
+impl Text {
+    /// The codes of all Observations that the clauses read.
+    pub fn observation_codes(&self) -> Vec<Coding> {
+        let disease = &self.disease;
+        let mut sets: Vec<&Codes> =
+            vec![&disease.stage_code, &disease.m_code, &disease.status_code];
+        for clause in &self.clauses {
+            match &clause.condition {
+                Condition::BiomarkerOrTherapy(condition) => {
+                    let assay = &condition.assay;
+                    sets.extend([&assay.gene_test, &assay.narrow_test, &assay.variant_report]);
+                }
+                Condition::ExcludedState(state) => sets.extend([&state.status_code, &state.test]),
+                Condition::DiagnosisWithExtent(_)
+                | Condition::AgeAtService(_)
+                | Condition::PrescriberSpecialty(_)
+                | Condition::FailedTherapy(_)
+                | Condition::SiteInRegistry(_)
+                | Condition::Indication(_)
+                | Condition::OneDose(_) => {}
+            }
+        }
+        sets.iter().flat_map(|codes| &codes.sets).flat_map(ValueSet::members).cloned().collect()
+    }
+}
+
 /// Whose word a policy is: of those in force for a product, the highest counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,9 +1,9 @@
 //! The shelf of policies: which edition judges an order.
 
-use super::criterion::{Authority, Edition, ProductMap};
+use super::criterion::{Authority, Condition, Edition, ProductMap, Text};
 use super::finding::PolicyId;
 use crate::facts::Case;
-use crate::terms::{Concept, Day, When};
+use crate::terms::{Coding, Concept, Day, When};
 
 /// All policies of a plan, each with its editions.
 #[derive(Debug, Default)]
@@ -98,6 +98,31 @@ impl Shelf {
             }
         }
         chosen.map(|(_, choice)| choice).or(missing).unwrap_or(Choice::NoPolicy)
+    }
+}
+
+impl Shelf {
+    /// The codes of all Observations that the policies read, for prefetch templates.
+    #[must_use]
+    pub fn observation_codes(&self) -> Vec<Coding> {
+        self.texts().flat_map(Text::observation_codes).collect()
+    }
+
+    /// The ids of clauses that only the place of the service can settle.
+    #[must_use]
+    pub fn site_clauses(&self) -> Vec<&str> {
+        let clauses = self.texts().flat_map(|text| &text.clauses);
+        let mut ids: Vec<&str> = clauses
+            .filter(|clause| matches!(clause.condition, Condition::SiteInRegistry(_)))
+            .map(|clause| &*clause.id)
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &Text> {
+        self.policies.iter().filter_map(|policy| policy.newest_text()?.text.as_ref())
     }
 }
 

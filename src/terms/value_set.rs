@@ -33,6 +33,11 @@ impl ValueSet {
             })
     }
 
+    /// The listed codes, in no particular order.
+    pub fn members(&self) -> impl Iterator<Item = &Coding> {
+        self.members.iter()
+    }
+
     /// Whether the set has no code at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

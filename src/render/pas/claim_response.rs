@@ -44,13 +44,20 @@ fn kind(codings: &[EchoedCoding<'_>]) -> CodeableConcept {
     CodeableConcept { coding, ..CodeableConcept::default() }
 }
 
-/// The Claim by URL, and by identifier too, since the Bundle need not hold it (PAS trap T33).
+/// The Claim by URL and by identifier (PAS 2.6, trap T33).
+///
+/// The Bundle does not hold the Claim, so that a `urn:` URL of it would lead nowhere: such a Claim
+/// is named by its identifier alone, if it has one.
 fn request(answer: &ClaimAnswer<'_>) -> Reference {
-    let identifier: Option<Identifier> = answer
-        .claim
-        .identifier
-        .map(|identifier| build::identifier(identifier.system, identifier.value));
-    Reference { identifier: identifier.map(Box::new), ..build::reference(answer.claim.full_url) }
+    let claim = &answer.claim;
+    let identifier: Option<Identifier> =
+        claim.identifier.map(|identifier| build::identifier(identifier.system, identifier.value));
+    let url = Some(claim.full_url).filter(|url| !url.starts_with("urn:") || identifier.is_none());
+    Reference {
+        identifier: identifier.map(Box::new),
+        reference: url.map(Into::into),
+        ..Reference::default()
+    }
 }
 
 fn number<'a>(answer: &ClaimAnswer<'a>) -> Option<&'a str> {

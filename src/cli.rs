@@ -1,0 +1,143 @@
+//! Floor 7: the command line: arguments to library calls.
+
+pub mod demo;
+pub mod evaluate;
+pub mod policy_check;
+pub mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::profiles;
+use crate::service::World;
+use crate::service::world::{RealWorld, day_of};
+use crate::telemetry::{self, LogFormat};
+use crate::terms::Day;
+
+/// Prior authorization decided from evidence: Da Vinci CRD and PAS.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve CRD and PAS over HTTP
+    Serve(Serve),
+    /// Start a server on a temporary store, send it the fixtures, show what it decides
+    Demo,
+    /// Judge files or folders of PAS Bundles and CDS Hooks requests, without a server
+    Evaluate(Evaluate),
+    /// Work on policies
+    #[command(subcommand)]
+    Policy(Policy),
+}
+
+#[derive(Debug, Args)]
+struct Serve {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The folder that holds what must last: the `SQLite` file
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// A configuration file (see docs/reference/configuration.md)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What is logged, as in `info,priorauth=debug`
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "PRIORAUTH_LOG")]
+    log: String,
+}
+
+#[derive(Debug, Args)]
+struct Evaluate {
+    /// The day of judging; today if it is not given
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<Day>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: evaluate::Format,
+    /// A folder with plans and policies; the embedded ones if it is not given
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
+    /// Files, or folders of files
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Policy {
+    /// Read a policy folder and say what is wrong with it, by file, line and clause
+    Check {
+        /// The folder of all policies, of one policy, or of all profiles
+        folder: PathBuf,
+    },
+}
+
+/// Runs what the arguments ask for.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    let outcome = match arguments.command {
+        Command::Serve(arguments) => serve(&arguments),
+        Command::Demo => demo(),
+        Command::Evaluate(arguments) => judge(&arguments),
+        Command::Policy(Policy::Check { folder }) => check(&folder),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+/// The present day in UTC.
+#[must_use]
+pub fn today() -> Day {
+    day_of(RealWorld.now())
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")
+}
+
+fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
+    let config = match &arguments.config {
+        Some(file) => Config::read(file).context("reading the configuration")?,
+        None => Config::default(),
+    };
+    telemetry::start(config.log_format, &arguments.log);
+    let settings = serve::Settings::of(&config)?;
+    runtime()?.block_on(serve::run(arguments.listen, &arguments.data, settings))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn demo() -> anyhow::Result<ExitCode> {
+    telemetry::start(LogFormat::Text, "warn");
+    runtime()?.block_on(demo::run())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn judge(arguments: &Evaluate) -> anyhow::Result<ExitCode> {
+    let rules = match &arguments.profiles {
+        Some(folder) => profiles::from_folder(folder),
+        None => profiles::embedded(),
+    };
+    let rules = rules.context("reading the profiles")?;
+    let as_of = arguments.as_of.unwrap_or_else(today);
+    let unread = evaluate::run(&rules, &arguments.paths, as_of, arguments.format)?;
+    Ok(if unread == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn check(folder: &std::path::Path) -> anyhow::Result<ExitCode> {
+    println!("{}", policy_check::run(folder)?);
+    Ok(ExitCode::SUCCESS)
+}

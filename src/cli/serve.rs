@@ -1,0 +1,150 @@
+//! `priorauth serve`: start, serve, and stop without losing what was accepted.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::auth::Clients;
+use crate::config::Config;
+use crate::policy::Rulebook;
+use crate::profiles;
+use crate::http::{App, Limits, router};
+use crate::service::{RealWorld, Service, Terms};
+use crate::store::SqliteStore;
+
+/// What a server runs with.
+pub struct Settings {
+    rules: Rulebook,
+    clients: Clients,
+    limits: Limits,
+    terms: Terms,
+    grace: Duration,
+}
+
+impl Settings {
+    /// What a configuration says.
+    ///
+    /// # Errors
+    /// Profiles or key sets that cannot be used.
+    pub fn of(config: &Config) -> anyhow::Result<Settings> {
+        let rules = match &config.profiles {
+            Some(folder) => profiles::from_folder(folder),
+            None => profiles::embedded(),
+        };
+        Ok(Settings {
+            rules: rules.context("reading the profiles")?,
+            clients: Clients::read(&config.clients).context("reading the clients' key sets")?,
+            limits: Limits {
+                body_bytes: config.max_body_bytes,
+                body_time: Duration::from_millis(config.request_timeout_ms),
+                concurrent_requests: config.max_concurrent_requests,
+            },
+            terms: Terms {
+                public_base: config.public_base.trim_end_matches('/').to_owned(),
+                tells_actions: config.sandbox,
+            },
+            grace: Duration::from_millis(config.shutdown_grace_ms),
+        })
+    }
+
+    /// The defaults, with cards that tell what each system action says.
+    ///
+    /// # Errors
+    /// Never for the embedded profiles, which the tests read.
+    pub fn demo() -> anyhow::Result<Settings> {
+        let mut settings = Settings::of(&Config::default())?;
+        settings.terms.tells_actions = true;
+        Ok(settings)
+    }
+}
+
+/// A server that runs.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    served: JoinHandle<std::io::Result<()>>,
+    service: Arc<Service>,
+    grace: Duration,
+}
+
+/// Opens the store, listens, and serves until it is stopped.
+///
+/// # Errors
+/// The store cannot be opened, the address cannot be listened on, or it may be reached from
+/// outside and nobody is registered who may call.
+pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyhow::Result<Running> {
+    // rulings 1: only on loopback may everybody call.
+    anyhow::ensure!(
+        listen.ip().is_loopback() || !settings.clients.is_empty(),
+        "{listen} can be reached from other machines and no client is registered: \
+         register clients in the configuration, or listen on 127.0.0.1"
+    );
+    let store = SqliteStore::open(data).await.context("opening the store")?;
+    let service = Arc::new(Service::new(
+        settings.rules,
+        Arc::new(store),
+        Arc::new(RealWorld),
+        settings.terms,
+    ));
+    let listener =
+        TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
+    let address = listener.local_addr().context("reading the listening address")?;
+    let (stop, mut stopped) = watch::channel(false);
+    let app = App {
+        service: Arc::clone(&service),
+        clients: Arc::new(settings.clients),
+        limits: settings.limits,
+    };
+    let until_stopped = async move {
+        // An error means that the sender is gone, which stops the server as well.
+        drop(stopped.wait_for(|stop| *stop).await);
+    };
+    let serving = axum::serve(listener, router(app)).with_graceful_shutdown(until_stopped);
+    let served = tokio::spawn(async move { serving.await });
+    tracing::info!(%address, "serving");
+    Ok(Running { address, stop, served, service, grace: settings.grace })
+}
+
+impl Running {
+    /// Takes no more requests, finishes those that were accepted, and closes the store.
+    ///
+    /// # Errors
+    /// The store could not be closed.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        drop(self.stop.send(true));
+        match tokio::time::timeout(self.grace, self.served).await {
+            Ok(served) => served.context("waiting for the server")?.context("serving")?,
+            Err(_) => tracing::warn!("requests were still open when the time to stop was over"),
+        }
+        self.service.close().await.context("closing the store")?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Serves until the process is told to stop (SIGTERM, SIGINT).
+///
+/// # Errors
+/// As [`start`] and [`Running::stop`].
+pub async fn run(listen: SocketAddr, data: &Path, settings: Settings) -> anyhow::Result<()> {
+    let running = start(listen, data, settings).await?;
+    told_to_stop().await.context("waiting for a signal")?;
+    tracing::info!("told to stop");
+    running.stop().await
+}
+
+async fn told_to_stop() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}

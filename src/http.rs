@@ -1,0 +1,78 @@
+//! Floor 6: HTTP. The router on one screen.
+//!
+//! A handler extracts, calls one function of the service, and answers.
+//! Refuses to know what an answer means; status codes stand in [`problem`] alone.
+
+mod body;
+mod crd;
+mod metadata;
+mod pas;
+mod problem;
+mod request_log;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{Method, header};
+use axum::middleware;
+use axum::routing::{get, post};
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::{Any, CorsLayer};
+
+use crate::auth::Clients;
+use crate::service::Service;
+
+/// What every handler needs.
+#[derive(Clone)]
+pub struct App {
+    /// The service.
+    pub service: Arc<Service>,
+    /// Who may call.
+    pub clients: Arc<Clients>,
+    /// What is refused for its size or its slowness.
+    pub limits: Limits,
+}
+
+/// What is refused for its size or its slowness.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The longest body.
+    pub body_bytes: usize,
+    /// How long a body may take to arrive.
+    pub body_time: Duration,
+    /// How many requests are worked on at once; more wait.
+    pub concurrent_requests: usize,
+}
+
+/// Everything that is served.
+pub fn router(app: App) -> Router {
+    let concurrency = GlobalConcurrencyLimitLayer::new(app.limits.concurrent_requests);
+    Router::new()
+        .merge(open_to_browsers())
+        // rulings 40: `$` as it is, or escaped.
+        .route("/pas/{version}/Claim/$submit", post(pas::submit))
+        .route("/pas/{version}/Claim/%24submit", post(pas::submit))
+        .route("/healthz", get(metadata::healthz))
+        .route("/readyz", get(metadata::readyz))
+        .fallback(problem::no_such_path)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .with_state(app)
+        .layer(middleware::from_fn(request_log::log))
+        .layer(concurrency)
+        .layer(CatchPanicLayer::custom(problem::panicked))
+}
+
+/// Paths that browsers call across origins, preflighted before any authentication (rulings 35).
+fn open_to_browsers() -> Router<App> {
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE]);
+    Router::new()
+        .route("/crd/{version}/cds-services", get(crd::discovery))
+        .route("/crd/{version}/cds-services/{id}", post(crd::call))
+        .route("/pas/{version}/metadata", get(metadata::capability))
+        .layer(cors)
+}

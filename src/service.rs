@@ -1,0 +1,90 @@
+//! Floor 5: what the service does, each as one function.
+//!
+//! A request goes straight through: read, judge, save, render. Adapters (store, clock and ids)
+//! come in by trait.
+//! Refuses to know HTTP.
+
+pub mod answer_hook;
+mod claim_echo;
+pub mod submit_claim;
+pub mod world;
+
+use std::sync::Arc;
+
+use crate::policy::Rulebook;
+use crate::render::RenderError;
+use crate::store::{Store, StoreError};
+
+pub use world::{RealWorld, World};
+
+/// The service: a plan with its policies, a store, and the world outside.
+pub struct Service {
+    rules: Rulebook,
+    store: Arc<dyn Store>,
+    world: Arc<dyn World>,
+    terms: Terms,
+}
+
+/// What an operator sets.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The public base of URLs that we create, without a final slash; never the listen address.
+    pub public_base: String,
+    /// Whether a card tells in words what each system action says (rulings 39).
+    pub tells_actions: bool,
+}
+
+/// Why a request got no answer although nothing was wrong with it.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[from] StoreError),
+    /// An answer could not be rendered.
+    #[error("the answer could not be rendered")]
+    Render(#[from] RenderError),
+    /// A value that we made ourselves was refused.
+    #[error("an internal value was refused: {0}")]
+    Internal(&'static str),
+}
+
+impl Service {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        rules: Rulebook,
+        store: Arc<dyn Store>,
+        world: Arc<dyn World>,
+        terms: Terms,
+    ) -> Service {
+        Service { rules, store, world, terms }
+    }
+
+    /// The plan and its policies.
+    #[must_use]
+    pub fn rules(&self) -> &Rulebook {
+        &self.rules
+    }
+
+    /// What the operator set.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Whether requests can be served.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.store.ready().await
+    }
+
+    /// Brings everything that was accepted to rest.
+    ///
+    /// # Errors
+    /// The store could not be closed.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
+    }
+}

@@ -1,0 +1,291 @@
+//! `order-sign`: judge every draft order, save what is asserted, answer.
+
+use super::world::day_of;
+use super::{Service, ServiceError};
+use crate::cds::{HookError, HookRequest};
+use crate::facts::{Authorization, Case, CoverageStanding, Source, SourceKind};
+use crate::fhir::{Document, Fault, FaultKind, Node, Rules};
+use crate::hooks::order_sign;
+use crate::ig::CrdVersion;
+use crate::intake::coverage::is_ours;
+use crate::intake::dossier::{Dossier, HookFile};
+use crate::policy::{Verdict, evaluate};
+use crate::render::crd::{
+    self, Card, Circumstances, HookAnswer, InfoNeeded, OrderAnswer, WithoutPolicy,
+    coverage_information, explain,
+};
+use crate::render::trace;
+use crate::store::{AssertionRecord, HookCallRecord, PolicyEdition};
+use crate::terms::Day;
+
+/// How a hook call ended without an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HookCallError {
+    /// The body is no JSON.
+    #[error("the body cannot be read")]
+    Unreadable(Vec<Fault>),
+    /// It is no call of this hook.
+    #[error("the body is no call of this hook")]
+    NotThisHook(Vec<Fault>),
+    /// No coverage came with the call, so that nothing can be said of it (rulings 27).
+    #[error("the call has no coverage")]
+    NoCoverage(Vec<Fault>),
+    /// The coverages are other payers' (rulings 27).
+    #[error("the coverage is another payer's")]
+    NotOurs(Vec<Fault>),
+    /// Nothing was wrong with the call.
+    #[error(transparent)]
+    Failed(#[from] ServiceError),
+}
+
+impl From<crate::store::StoreError> for HookCallError {
+    fn from(error: crate::store::StoreError) -> HookCallError {
+        HookCallError::Failed(error.into())
+    }
+}
+
+fn fault(kind: FaultKind, place: &str, text: impl Into<String>) -> Vec<Fault> {
+    vec![Fault { kind, place: place.to_owned(), text: text.into() }]
+}
+
+impl From<HookError> for HookCallError {
+    fn from(error: HookError) -> HookCallError {
+        HookCallError::NotThisHook(fault(FaultKind::Required, error.place(), error.to_string()))
+    }
+}
+
+/// One order of a call, judged.
+struct Judged<'d> {
+    text: &'d str,
+    reference: String,
+    coverage: Option<String>,
+    verdict: Verdict,
+    member: Option<String>,
+    is_free: bool,
+    assertion_id: String,
+}
+
+impl Service {
+    /// Answers a call of `order-sign`; what is asserted is saved before it is answered.
+    ///
+    /// # Errors
+    /// The call is refused with the reason, or something of ours failed.
+    pub async fn answer_order_sign(
+        &self,
+        client: &str,
+        version: CrdVersion,
+        body: &[u8],
+    ) -> Result<String, HookCallError> {
+        let document = Document::parse(body, Rules::Lenient).map_err(HookCallError::Unreadable)?;
+        let request = HookRequest::read(document.root())?;
+        if request.hook != order_sign::HOOK {
+            let text = format!("this service answers the hook `{}`", order_sign::HOOK);
+            return Err(HookCallError::NotThisHook(fault(FaultKind::Value, "hook", text)));
+        }
+        let file = HookFile::of(&request)?;
+        self.check_coverage(version, &file)?;
+        let now = self.world.now();
+        let as_of = day_of(now);
+        let mut dossier = file.dossier(&self.rules.plan, as_of);
+        dossier.add_authorizations(self.authorizations_on_file(&dossier).await?);
+        let judged = self.judge_orders(&file, &dossier, as_of);
+        let response = self.render_hook(version, &request, &judged, as_of)?;
+        let assertions = judged.iter().map(assertion).collect::<Result<_, _>>()?;
+        let record = HookCallRecord {
+            hook_instance: request.hook_instance.as_deref().unwrap_or_default().to_owned(),
+            client: client.to_owned(),
+            service_id: order_sign::ID.to_owned(),
+            guide: version.segment().to_owned(),
+            request: without_token(&document),
+            response: response.clone(),
+            given_at: now,
+            assertions,
+        };
+        self.store.save_hook_call(&record).await?;
+        tracing::info!(client, guide = version.segment(), orders = judged.len(), "hook answered");
+        Ok(response)
+    }
+
+    /// Without a coverage of ours nothing can be asserted: 2.2 says so by status, 2.0 answers with
+    /// nothing to say (rulings 27, crd.md 3.8).
+    fn check_coverage(&self, version: CrdVersion, file: &HookFile<'_>) -> Result<(), HookCallError> {
+        if version == CrdVersion::V2_0 || file.orders.is_empty() {
+            return Ok(());
+        }
+        let coverages: Vec<usize> = file.pool.of_type("Coverage").collect();
+        if coverages.is_empty() {
+            let text = "no Coverage came with the call: send it under the prefetch key `coverage`";
+            return Err(HookCallError::NoCoverage(fault(FaultKind::Required, "prefetch.coverage", text)));
+        }
+        let payer = self.rules.plan.payer_npi;
+        let any_ours = coverages.iter().any(|place| {
+            let entry = file.pool.entry(*place);
+            entry.is_some_and(|entry| is_ours(&file.pool, *place, entry.node, payer))
+        });
+        if any_ours {
+            return Ok(());
+        }
+        let text = "the payor of the Coverage is not this payer: its NPI is looked for";
+        Err(HookCallError::NotOurs(fault(FaultKind::Value, "prefetch.coverage", text)))
+    }
+
+    async fn authorizations_on_file(
+        &self,
+        dossier: &Dossier,
+    ) -> Result<Vec<Authorization>, HookCallError> {
+        let member = dossier.items.iter().find_map(|item| member_of(&item.coverage));
+        let Some(member) = member else { return Ok(Vec::new()) };
+        let rows = self.store.authorizations_of(&member).await?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| {
+                Some(Authorization {
+                    source: Source {
+                        resource: format!("authorization {}", row.authorization.number).into(),
+                        element: "authorization".into(),
+                        date: Some(row.authorization.given_on.into()),
+                        kind: SourceKind::Payer,
+                    },
+                    policy: row.policy?.policy_id.into(),
+                    number: row.authorization.number.into(),
+                })
+            })
+            .collect())
+    }
+
+    fn judge_orders<'d>(
+        &self,
+        file: &HookFile<'d>,
+        dossier: &Dossier,
+        as_of: Day,
+    ) -> Vec<Judged<'d>> {
+        let cases = dossier.cases().zip(&file.orders);
+        cases
+            .filter_map(|(case, place)| {
+                let entry = file.pool.entry(*place)?;
+                Some(Judged {
+                    text: entry.node.raw(),
+                    reference: entry.name(),
+                    coverage: coverage_reference(case),
+                    verdict: evaluate(&self.rules.shelf, case, as_of),
+                    member: member_of(case.coverage),
+                    is_free: case.order.products.iter().any(|it| self.rules.plan.is_free(&it.concept)),
+                    assertion_id: self.world.new_id(),
+                })
+            })
+            .collect()
+    }
+
+    fn render_hook(
+        &self,
+        version: CrdVersion,
+        request: &HookRequest<'_>,
+        judged: &[Judged<'_>],
+        as_of: Day,
+    ) -> Result<String, ServiceError> {
+        let plan = &self.rules.plan;
+        let mut orders = Vec::new();
+        let mut cards: Vec<Card> = Vec::new();
+        for order in judged {
+            // crd.md 3.4: no Coverage on the client's system, no coverage-information.
+            let Some(coverage) = &order.coverage else { continue };
+            let page = order.verdict.policy.as_ref().map(|policy| {
+                let edition = policy.edition.map(|day| day.to_string()).unwrap_or_default();
+                plan.policy_page(&policy.id, &edition)
+            });
+            if request.wants("coverage-info") {
+                let without_policy = if order.is_free {
+                    WithoutPolicy::NoAuth { why: None }
+                } else {
+                    WithoutPolicy::Depends {
+                        why: "the plan has no policy for this order; its benefit rules decide",
+                        info: InfoNeeded::Other,
+                    }
+                };
+                let circumstances = Circumstances {
+                    date: as_of,
+                    assertion_id: &order.assertion_id,
+                    authorization: None,
+                    site_clauses: &self.rules.shelf.site_clauses(),
+                    questionnaires: &[],
+                    policy_url: page.as_deref(),
+                    without_policy,
+                };
+                orders.push(OrderAnswer {
+                    order: order.text,
+                    reference: &order.reference,
+                    coverage,
+                    information: coverage_information(&order.verdict, &circumstances),
+                });
+            }
+            if request.wants("guideline") {
+                let id = self.world.new_id();
+                cards.extend(explain::instructions_card(&id, &order.reference, &order.verdict));
+                if let Some(page) = &page {
+                    let id = self.world.new_id();
+                    cards.extend(explain::policy_card(&id, &order.reference, &order.verdict, page));
+                }
+            }
+        }
+        let telling = self.terms.tells_actions.then(|| self.world.new_id());
+        let answer = HookAnswer {
+            version,
+            payer: &plan.name,
+            orders,
+            cards,
+            actions_card: telling.as_deref(),
+        };
+        Ok(crd::response(&answer)?)
+    }
+}
+
+fn member_of(coverage: &CoverageStanding) -> Option<String> {
+    match coverage {
+        CoverageStanding::InForce(membership) => membership.member_id.clone().map(String::from),
+        CoverageStanding::Unusable(_) => None,
+    }
+}
+
+/// The Coverage that the assertion is about, as the client's system knows it.
+///
+/// One that is not usable yields no assertion (rulings 27).
+fn coverage_reference(case: Case<'_>) -> Option<String> {
+    match case.coverage {
+        CoverageStanding::InForce(membership) => Some(membership.source.resource.to_string()),
+        CoverageStanding::Unusable(_) => None,
+    }
+}
+
+fn assertion(order: &Judged<'_>) -> Result<AssertionRecord, ServiceError> {
+    let findings = serde_json::to_string(&trace::item(0, &order.verdict))
+        .map_err(|_| ServiceError::Internal("findings cannot be written"))?;
+    Ok(AssertionRecord {
+        assertion_id: order.assertion_id.clone(),
+        order_reference: order.reference.clone(),
+        member_id: order.member.clone(),
+        policy: order.verdict.policy.as_ref().and_then(|policy| {
+            Some(PolicyEdition { policy_id: policy.id.to_string(), edition: policy.edition? })
+        }),
+        determination: order.verdict.determination.as_str().to_owned(),
+        findings,
+    })
+}
+
+/// The call's text with the access token taken out: it is never stored (crd.md 3.6).
+fn without_token(document: &Document<'_>) -> String {
+    let root = document.root();
+    let token = root.at(&["fhirAuthorization", "access_token"]).map(Node::span);
+    let text = root.raw();
+    match token {
+        Some(span) => {
+            let start = root.span().start;
+            let (before, after) = (span.start.saturating_sub(start), span.end.saturating_sub(start));
+            format!(
+                "{}\"(removed)\"{}",
+                text.get(..before).unwrap_or_default(),
+                text.get(after..).unwrap_or_default()
+            )
+        }
+        None => text.to_owned(),
+    }
+}

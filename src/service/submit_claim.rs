@@ -1,0 +1,407 @@
+//! `Claim/$submit`: judge each item, allot numbers, save, answer.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::claim_echo::{Echo, LineStrings, identifier, identifier_text};
+use super::world::{day_of, instant};
+use super::{Service, ServiceError};
+use crate::facts::{self, Case, CoverageStanding, Source, SourceKind};
+use crate::fhir::{Document, Fault, Node, Rules};
+use crate::ig::PasVersion;
+use crate::intake::dossier::Dossier;
+use crate::intake::pas_request::{PasRequest, Profile};
+use crate::policy::{Determination, Verdict, evaluate};
+use crate::render::pas::{ClaimAnswer, LineAction, LineAnswer, response_bundle};
+use crate::render::trace::{self, ItemTrace};
+use crate::store::{
+    AnswerRecord, Authorization, CaseId, CaseState, ContentDigest, LineRecord, NumberSeries,
+    PolicyEdition, Saved, SubmissionKey, SubmissionRecord,
+};
+use crate::terms::Day;
+use crate::terms::date::shift;
+
+/// How a submission ended without an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The body is no JSON that FHIR allows.
+    #[error("the body cannot be read")]
+    Unreadable(Vec<Fault>),
+    /// The body breaks rules of the guide.
+    #[error("the request breaks rules of the guide")]
+    Refused(Vec<Fault>),
+    /// Nothing was wrong with the request.
+    #[error(transparent)]
+    Failed(#[from] ServiceError),
+}
+
+impl From<crate::store::StoreError> for SubmitError {
+    fn from(error: crate::store::StoreError) -> SubmitError {
+        SubmitError::Failed(error.into())
+    }
+}
+
+impl From<crate::render::RenderError> for SubmitError {
+    fn from(error: crate::render::RenderError) -> SubmitError {
+        SubmitError::Failed(error.into())
+    }
+}
+
+/// What is stored beside a line's decision, to explain it and to render it again.
+#[derive(Serialize)]
+struct StoredTrace<'v> {
+    item: ItemTrace<'v>,
+    notes: &'v [String],
+}
+
+#[derive(Deserialize)]
+struct StoredNotes {
+    #[serde(default)]
+    notes: Vec<String>,
+}
+
+impl Service {
+    /// Answers a PAS request; saved before it is answered.
+    ///
+    /// The same client sending the same content again within the plan's window gets the answer of
+    /// the same case (rulings 31).
+    ///
+    /// # Errors
+    /// The request is refused with all its faults, or something of ours failed.
+    pub async fn submit_claim(
+        &self,
+        client: &str,
+        version: PasVersion,
+        body: &[u8],
+    ) -> Result<String, SubmitError> {
+        let document = Document::parse(body, Rules::Fhir).map_err(SubmitError::Unreadable)?;
+        let profile = match version {
+            PasVersion::V2_0_1 => Profile::V2_0_1,
+            PasVersion::V2_2_1 => Profile::V2_2_1,
+        };
+        let request = PasRequest::read(&document, profile).map_err(SubmitError::Refused)?;
+        let now = self.world.now();
+        let hours = u64::from(self.rules.plan.authorization.repeat_window_hours);
+        let key = SubmissionKey {
+            client: client.to_owned(),
+            digest: digest(body)?,
+            received_at: now,
+            repeat_window: Duration::from_secs(hours * 3600),
+        };
+        if let Some(known) = self.store.find_repeat(&key).await? {
+            return self.answer_again(&request, version, &known).await;
+        }
+        let as_of = day_of(now);
+        let plan = &self.rules.plan;
+        let mut dossier =
+            Dossier::of_claim(&request.pool, request.claim, &request.subject, plan, as_of);
+        let member = member_of(&dossier);
+        let known = self.authorizations(&member, &key).await?;
+        dossier.add_authorizations(known);
+        let judged: Vec<(u32, Verdict, Decision)> = dossier
+            .cases()
+            .map(|case| {
+                let verdict = evaluate(&self.rules.shelf, case, as_of);
+                let decision = self.decide(case, &verdict, as_of);
+                (case.order.sequence, verdict, decision)
+            })
+            .collect();
+        let numbers = self.numbers(&judged).await?;
+        let lines: Vec<LineRecord> = judged
+            .iter()
+            .zip(dossier.cases())
+            .map(|((sequence, verdict, decision), case)| {
+                line_record(*sequence, case, verdict, decision, &numbers)
+            })
+            .collect::<Result<_, _>>()?;
+        let response = self.render(&request, version, &lines)?;
+        let pended = lines.iter().any(|line| line.reference_number.is_some());
+        let case_id = CaseId::parse(&self.world.new_id())
+            .map_err(|_| ServiceError::Internal("a new id is no case id"))?;
+        let record = SubmissionRecord {
+            key,
+            bundle_identifier: identifier_text(request.bundle),
+            claim_identifier: request
+                .pool
+                .entry(request.claim)
+                .and_then(|claim| identifier_text(claim.node)),
+            body: document_text(body),
+            case_id: case_id.clone(),
+            member_id: member,
+            answer: AnswerRecord {
+                guide: version.number().to_owned(),
+                response: response.clone(),
+                given_at: now,
+                state: if pended { CaseState::Pended } else { CaseState::Decided },
+                lines,
+            },
+        };
+        match self.store.save_submission(&record).await? {
+            Saved::Stored => {
+                tracing::info!(case = %case_id, client, guide = version.number(), pended, "claim answered");
+                Ok(response)
+            }
+            // Another request with the same content was faster: its answer is the answer.
+            Saved::AlreadyThere(known) => self.answer_again(&request, version, &known).await,
+        }
+    }
+
+    /// The stored answer of a case; in the words of another version where it is asked there.
+    async fn answer_again(
+        &self,
+        request: &PasRequest<'_>,
+        version: PasVersion,
+        known: &crate::store::StoredAnswer,
+    ) -> Result<String, SubmitError> {
+        tracing::info!(case = %known.case_id, "repeat answered from the store");
+        if known.guide == version.number() {
+            return Ok(known.response.clone());
+        }
+        let case = self.store.case(&known.case_id).await?;
+        let case = case.ok_or(ServiceError::Internal("a stored answer has no case"))?;
+        Ok(self.render(request, version, &case.lines)?)
+    }
+
+    /// Authorizations of the member that were not given to this very submission (rulings 11).
+    async fn authorizations(
+        &self,
+        member: &str,
+        key: &SubmissionKey,
+    ) -> Result<Vec<facts::Authorization>, SubmitError> {
+        if member.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.store.authorizations_of(member).await?;
+        let others = rows
+            .into_iter()
+            .filter(|row| row.client != key.client || row.digest != key.digest)
+            .filter_map(|row| {
+                Some(facts::Authorization {
+                    source: Source {
+                        resource: format!("authorization {}", row.authorization.number).into(),
+                        element: "authorization".into(),
+                        date: Some(row.authorization.given_on.into()),
+                        kind: SourceKind::Payer,
+                    },
+                    policy: row.policy?.policy_id.into(),
+                    number: row.authorization.number.into(),
+                })
+            });
+        Ok(others.collect())
+    }
+
+    /// What is done with a line; the engine approves or pends, and never denies.
+    fn decide(&self, case: Case<'_>, verdict: &Verdict, today: Day) -> Decision {
+        let plan = &self.rules.plan;
+        match verdict.determination {
+            Determination::Approve => {
+                let service = case.order.service_date.when;
+                Decision::Certify {
+                    given_on: today,
+                    valid_from: today.min(service.first()),
+                    // rulings 32: the period covers the date of service.
+                    valid_to: shift(today, plan.authorization.validity_days).max(service.last()),
+                }
+            }
+            Determination::Pend => {
+                Decision::Pend(verdict.needs().map(|(_, need)| need.to_owned()).collect())
+            }
+            Determination::Review => Decision::Pend(review_notes(verdict)),
+            Determination::NotSubject => {
+                let free = case.order.products.iter().any(|it| plan.is_free(&it.concept));
+                match case.coverage {
+                    CoverageStanding::InForce(_) if free => Decision::NotRequired,
+                    CoverageStanding::InForce(_) => Decision::Pend(vec![
+                        "The plan has no policy for this service; a person of the plan decides."
+                            .to_owned(),
+                    ]),
+                    CoverageStanding::Unusable(why) => Decision::Pend(vec![format!(
+                        "A person of the plan decides, as {why}."
+                    )]),
+                }
+            }
+        }
+    }
+
+    /// Numbers for the decisions: one authorization number for the whole answer, and one
+    /// reference number for each pended line.
+    async fn numbers(&self, judged: &[(u32, Verdict, Decision)]) -> Result<Numbers, SubmitError> {
+        let terms = &self.rules.plan.authorization;
+        let certified = judged.iter().any(|(_, _, it)| matches!(it, Decision::Certify { .. }));
+        let pended = judged.iter().filter(|(_, _, it)| matches!(it, Decision::Pend(_))).count();
+        let pended = u32::try_from(pended).unwrap_or(u32::MAX);
+        let mut numbers = Numbers::default();
+        if certified {
+            let reserved = self.store.reserve_numbers(NumberSeries::Authorization, 1).await?;
+            numbers.authorization = format!("{}{:010}", terms.number_prefix, reserved.start);
+        }
+        if pended > 0 {
+            let reserved = self.store.reserve_numbers(NumberSeries::Reference, pended).await?;
+            let pended = judged.iter().filter(|(_, _, it)| matches!(it, Decision::Pend(_)));
+            numbers.references = pended
+                .zip(reserved)
+                .map(|((sequence, _, _), number)| {
+                    (*sequence, format!("{}{number:010}", terms.reference_prefix))
+                })
+                .collect();
+        }
+        Ok(numbers)
+    }
+
+    fn render(
+        &self,
+        request: &PasRequest<'_>,
+        version: PasVersion,
+        lines: &[LineRecord],
+    ) -> Result<String, ServiceError> {
+        let (bundle_id, response_id) = (self.world.new_id(), self.world.new_id());
+        let timestamp = instant(self.world.now());
+        let claim = request.pool.entry(request.claim).map(|entry| entry.node);
+        let claim = claim.ok_or(ServiceError::Internal("the Claim is gone"))?;
+        let echo = Echo::of(&request.pool, request.claim, claim);
+        let own_identifier = format!("{}/claim-response", self.terms.public_base);
+        let (system, value) = identifier(request.bundle).unwrap_or_else(|| {
+            (Some(own_identifier.clone()), bundle_id.clone())
+        });
+        let system = system.unwrap_or_else(|| own_identifier.clone());
+        let notes: Vec<Vec<String>> = lines.iter().map(notes_of).collect();
+        let items: Vec<Node<'_>> = claim.each("item").collect();
+        let strings: Vec<LineStrings> = items.iter().map(|item| LineStrings::of(*item)).collect();
+        let answer = ClaimAnswer {
+            version,
+            bundle_id: &bundle_id,
+            bundle_identifier: (&system, &value),
+            timestamp: &timestamp,
+            response_id: &response_id,
+            response_identifier: (&own_identifier, &response_id),
+            claim: echo.claim(),
+            echoed: echo.resources.iter().map(|(url, raw)| (url.as_str(), *raw)).collect(),
+            lines: lines
+                .iter()
+                .zip(&notes)
+                .zip(&strings)
+                .map(|((line, notes), strings)| LineAnswer {
+                    sequence: line.sequence,
+                    trace_numbers: strings.trace_numbers(),
+                    requested_for: strings.requested_for(),
+                    action: action(line, notes),
+                })
+                .collect(),
+        };
+        Ok(response_bundle(&answer)?)
+    }
+}
+
+/// What is done with one line.
+enum Decision {
+    Certify { given_on: Day, valid_from: Day, valid_to: Day },
+    Pend(Vec<String>),
+    NotRequired,
+}
+
+#[derive(Default)]
+struct Numbers {
+    authorization: String,
+    references: Vec<(u32, String)>,
+}
+
+fn review_notes(verdict: &Verdict) -> Vec<String> {
+    let mut notes: Vec<String> = verdict
+        .reasons
+        .iter()
+        .map(|reason| format!("A person of the plan reviews the request: {reason}."))
+        .collect();
+    notes.extend(verdict.needs().map(|(_, need)| need.to_owned()));
+    if notes.is_empty() {
+        notes.push("A person of the plan reviews the request.".to_owned());
+    }
+    notes
+}
+
+fn line_record(
+    sequence: u32,
+    case: Case<'_>,
+    verdict: &Verdict,
+    decision: &Decision,
+    numbers: &Numbers,
+) -> Result<LineRecord, ServiceError> {
+    let notes: &[String] = match decision {
+        Decision::Pend(notes) => notes,
+        Decision::Certify { .. } | Decision::NotRequired => &[],
+    };
+    let stored = StoredTrace { item: trace::item(sequence, verdict), notes };
+    let trace = serde_json::to_string(&stored)
+        .map_err(|_| ServiceError::Internal("a trace cannot be written"))?;
+    let (review_action, authorization, reference_number) = match decision {
+        Decision::Certify { given_on, valid_from, valid_to } => {
+            let authorization = Authorization {
+                number: numbers.authorization.clone(),
+                given_on: *given_on,
+                valid_from: *valid_from,
+                valid_to: *valid_to,
+            };
+            ("A1", Some(authorization), None)
+        }
+        Decision::Pend(_) => {
+            let own = numbers.references.iter().find(|(known, _)| *known == sequence);
+            ("A4", None, own.map(|(_, number)| number.clone()))
+        }
+        Decision::NotRequired => ("NA", None, None),
+    };
+    let product = case.order.products.iter().flat_map(|it| &it.concept.codings).next();
+    Ok(LineRecord {
+        sequence,
+        product_key: product
+            .map(|coding| format!("{}|{}", coding.system.uri(), coding.code))
+            .unwrap_or_default(),
+        policy: verdict.policy.as_ref().and_then(|policy| {
+            Some(PolicyEdition { policy_id: policy.id.to_string(), edition: policy.edition? })
+        }),
+        determination: verdict.determination.as_str().to_owned(),
+        review_action: review_action.to_owned(),
+        authorization,
+        reference_number,
+        trace,
+    })
+}
+
+fn notes_of(line: &LineRecord) -> Vec<String> {
+    serde_json::from_str::<StoredNotes>(&line.trace).map(|stored| stored.notes).unwrap_or_default()
+}
+
+/// A stored line in the words of the renderer.
+fn action<'l>(line: &'l LineRecord, notes: &[String]) -> LineAction<'l> {
+    match (&line.authorization, &line.reference_number) {
+        (Some(authorization), _) => LineAction::Certified {
+            number: &authorization.number,
+            issued_on: authorization.given_on,
+            valid_from: authorization.valid_from,
+            valid_to: authorization.valid_to,
+            provider: None,
+        },
+        (None, Some(reference)) => LineAction::Pended { reference, notes: notes.to_vec() },
+        (None, None) => LineAction::NotRequired,
+    }
+}
+
+fn member_of(dossier: &Dossier) -> String {
+    let members = dossier.items.iter().filter_map(|item| match &item.coverage {
+        CoverageStanding::InForce(membership) => membership.member_id.clone(),
+        CoverageStanding::Unusable(_) => None,
+    });
+    members.into_iter().next().map(String::from).unwrap_or_default()
+}
+
+fn digest(body: &[u8]) -> Result<ContentDigest, ServiceError> {
+    let digest = Sha256::digest(body);
+    let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    ContentDigest::parse(&text).map_err(|_| ServiceError::Internal("a digest is no digest"))
+}
+
+/// The body passed the strict walk and is therefore UTF-8.
+fn document_text(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).into_owned()
+}
+
