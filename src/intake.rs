@@ -8,6 +8,7 @@ pub mod claim;
 pub mod coverage;
 pub mod evidence;
 pub mod order;
+pub mod pas_request;
 pub mod people;
 pub mod reader;
 pub mod subject;
