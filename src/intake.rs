@@ -9,6 +9,7 @@ pub mod coverage;
 pub mod dossier;
 pub mod evidence;
 pub mod order;
+pub mod pas_request;
 pub mod people;
 pub mod reader;
 pub mod subject;
