@@ -16,7 +16,8 @@ use crate::config::Config;
 use crate::profiles;
 use crate::service::World;
 use crate::service::world::{RealWorld, day_of};
-use crate::telemetry::{self, LogFormat};
+use crate::config::LogFormat;
+use crate::telemetry;
 use crate::terms::Day;
 
 /// Prior authorization decided from evidence: Da Vinci CRD and PAS.
@@ -110,10 +111,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 }
 
 fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
-    let config = match &arguments.config {
-        Some(file) => Config::read(file).context("reading the configuration")?,
-        None => Config::default(),
-    };
+    let config = Config::read(arguments.config.as_deref()).context("reading the configuration")?;
     telemetry::start(config.log_format, &arguments.log);
     let settings = serve::Settings::of(&config)?;
     runtime()?.block_on(serve::run(arguments.listen, &arguments.data, settings))?;

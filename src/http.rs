@@ -14,14 +14,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{Method, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware;
 use axum::routing::{get, post};
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
 
-use crate::auth::Clients;
+use self::problem::Problem;
+use crate::auth::{Caller, Clients};
 use crate::service::Service;
 
 /// What every handler needs.
@@ -31,6 +32,8 @@ pub struct App {
     pub service: Arc<Service>,
     /// Who may call.
     pub clients: Arc<Clients>,
+    /// The base of the URLs that clients call, with which a token's audience is compared.
+    pub called_base: Arc<str>,
     /// What is refused for its size or its slowness.
     pub limits: Limits,
 }
@@ -44,6 +47,25 @@ pub struct Limits {
     pub body_time: Duration,
     /// How many requests are worked on at once; more wait.
     pub concurrent_requests: usize,
+}
+
+impl App {
+    /// Who calls; everybody may where no client is registered, which only a server on loopback
+    /// allows (rulings 1).
+    fn caller(&self, headers: &HeaderMap, uri: &Uri) -> Result<Arc<str>, Problem> {
+        if self.clients.is_empty() {
+            return Ok(Caller::local().client_id);
+        }
+        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let called = format!("{}{}", self.called_base, uri.path());
+        match self.clients.authenticate(header, &called, self.service.now()) {
+            Ok(caller) => Ok(caller.client_id),
+            Err(refusal) => {
+                tracing::warn!(reason = ?refusal, "call refused");
+                Err(Problem::unauthorized())
+            }
+        }
+    }
 }
 
 /// Everything that is served.

@@ -30,6 +30,8 @@ pub struct Service {
 pub struct Terms {
     /// The public base of URLs that we create, without a final slash; never the listen address.
     pub public_base: String,
+    /// For how long the same content of the same client is a repeat (rulings 31).
+    pub repeat_window: std::time::Duration,
     /// Whether a card tells in words what each system action says (rulings 39).
     pub tells_actions: bool,
 }
@@ -70,6 +72,12 @@ impl Service {
     #[must_use]
     pub fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// The present, as the service sees it.
+    #[must_use]
+    pub fn now(&self) -> jiff::Timestamp {
+        self.world.now()
     }
 
     /// Whether requests can be served.

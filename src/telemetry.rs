@@ -5,16 +5,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// For machines, one object a line.
-    Json,
-}
+use crate::config::LogFormat;
 
 /// Starts logging; `filter` as in `info,priorauth=debug`. A second call changes nothing.
 pub fn start(format: LogFormat, filter: &str) {

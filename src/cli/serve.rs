@@ -24,6 +24,8 @@ pub struct Settings {
     clients: Clients,
     limits: Limits,
     terms: Terms,
+    /// The base of the URLs that clients call, if it is configured.
+    called_base: Option<String>,
     grace: Duration,
 }
 
@@ -39,17 +41,19 @@ impl Settings {
         };
         Ok(Settings {
             rules: rules.context("reading the profiles")?,
-            clients: Clients::read(&config.clients).context("reading the clients' key sets")?,
+            clients: config.register_clients().context("registering the clients")?,
             limits: Limits {
                 body_bytes: config.max_body_bytes,
-                body_time: Duration::from_millis(config.request_timeout_ms),
+                body_time: config.request_timeout,
                 concurrent_requests: config.max_concurrent_requests,
             },
             terms: Terms {
-                public_base: config.public_base.trim_end_matches('/').to_owned(),
+                public_base: config.created_base().to_owned(),
                 tells_actions: config.sandbox,
+                repeat_window: config.repeat_window,
             },
-            grace: Duration::from_millis(config.shutdown_grace_ms),
+            called_base: config.public_base.clone(),
+            grace: config.shutdown_grace,
         })
     }
 
@@ -101,6 +105,7 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
         service: Arc::clone(&service),
         clients: Arc::new(settings.clients),
         limits: settings.limits,
+        called_base: settings.called_base.unwrap_or_else(|| format!("http://{address}")).into(),
     };
     let until_stopped = async move {
         // An error means that the sender is gone, which stops the server as well.
@@ -118,7 +123,8 @@ impl Running {
     /// # Errors
     /// The store could not be closed.
     pub async fn stop(self) -> anyhow::Result<()> {
-        drop(self.stop.send(true));
+        // Nobody listens any more if the server has stopped by itself.
+        let _ = self.stop.send(true);
         match tokio::time::timeout(self.grace, self.served).await {
             Ok(served) => served.context("waiting for the server")?.context("serving")?,
             Err(_) => tracing::warn!("requests were still open when the time to stop was over"),

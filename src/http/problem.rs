@@ -99,7 +99,8 @@ fn failed(error: &ServiceError) -> Problem {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
+    let cause: &(dyn std::error::Error + 'static) = error;
+    tracing::error!(error = cause, "a request failed");
     Problem { status, faults: None }
 }
 

@@ -65,8 +65,6 @@ pub struct AuthorizationTerms {
     pub number_prefix: String,
     /// What the number of an undecided request begins with.
     pub reference_prefix: String,
-    /// Within how many hours the same content of the same client is a repeat.
-    pub repeat_window_hours: u32,
 }
 
 /// Whom to ask.

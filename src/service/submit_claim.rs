@@ -1,7 +1,5 @@
 //! `Claim/$submit`: judge each item, allot numbers, save, answer.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -83,12 +81,11 @@ impl Service {
         };
         let request = PasRequest::read(&document, profile).map_err(SubmitError::Refused)?;
         let now = self.world.now();
-        let hours = u64::from(self.rules.plan.authorization.repeat_window_hours);
         let key = SubmissionKey {
             client: client.to_owned(),
             digest: digest(body)?,
             received_at: now,
-            repeat_window: Duration::from_secs(hours * 3600),
+            repeat_window: self.terms.repeat_window,
         };
         if let Some(known) = self.store.find_repeat(&key).await? {
             return self.answer_again(&request, version, &known).await;
