@@ -73,7 +73,7 @@ pub struct PasRequest<'d> {
     pub patient: Party<'d>,
     /// `Claim.insurer`; there under both versions.
     pub insurer: Option<Party<'d>>,
-    /// `Claim.provider`: an Organization, a PractitionerRole or a Practitioner.
+    /// `Claim.provider`: an Organization, a `PractitionerRole` or a Practitioner.
     pub provider: Party<'d>,
     /// The items, in order; none where the Claim cancels everything.
     pub lines: Vec<Line<'d>>,
@@ -144,8 +144,7 @@ impl<'d> PasRequest<'d> {
         let mut pool = Pool::default();
         pool.add_bundle(bundle);
         for entry in pool.entries() {
-            shape::check(entry.node, elements::RESOURCE, &mut faults);
-            shape::check(entry.node, elements::of_type(&entry.kind), &mut faults);
+            shape::check_resource(entry.node, &entry.kind, &mut faults);
         }
         let is_claim = |entry: &Entry<'d>| entry.kind == "Claim" && entry.container.is_none();
         let place = pool.entries().iter().position(is_claim);

@@ -129,7 +129,8 @@ fn check_resource(entry: Node<'_>, faults: &mut Faults) {
 }
 
 fn check_claims(entries: Node<'_>, profile: Profile, faults: &mut Faults) {
-    let is_claim = |resource: &Node<'_>| resource.text_of("resourceType").as_deref() == Some("Claim");
+    let is_claim =
+        |resource: &Node<'_>| resource.text_of("resourceType").as_deref() == Some("Claim");
     let mut claims = entries.items().filter_map(|entry| entry.get("resource")).filter(is_claim);
     if claims.next().is_none() {
         faults.add(FaultKind::Required, entries, "a Claim is expected among the entries");

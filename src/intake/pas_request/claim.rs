@@ -214,7 +214,7 @@ fn check_item(item: Node<'_>, profile: Profile, faults: &mut Faults) {
     }
 }
 
-/// FullDateRule of PAS: a day of ten characters, no less and no time.
+/// `FullDateRule` of PAS: a day of ten characters, no less and no time.
 fn check_whole_days(node: Node<'_>, date: &str, period: &str, faults: &mut Faults) {
     let period = node.get(period);
     let ends = ["start", "end"].into_iter().filter_map(|name| period?.get(name));

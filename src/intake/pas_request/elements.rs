@@ -10,8 +10,7 @@ use super::shape::{Form, Group, many, one};
 type Groups = &'static [Group];
 
 const CONCEPT: Form = Object(&[many(CODING, &["coding"]), one(Text, &["text"])]);
-const CODING: Form =
-    Object(&[one(Code, &["code"]), one(Text, &["system", "version", "display"])]);
+const CODING: Form = Object(&[one(Code, &["code"]), one(Text, &["system", "version", "display"])]);
 const IDENTIFIER: Form = Object(&[
     one(Text, &["system", "value"]),
     one(Code, &["use"]),
@@ -55,9 +54,9 @@ pub(super) const EXTENSION: Groups = &[
     one(QUANTITY, &["valueQuantity"]),
 ];
 
-/// The forms of the elements of a resource type; none of a type that we do not read.
-pub(super) fn of_type(kind: &str) -> Groups {
-    TYPES.iter().find(|(name, _)| *name == kind).map_or(&[], |(_, groups)| *groups)
+/// The forms of the elements of a resource type; `None` of a type that we do not read.
+pub(super) fn of_type(kind: &str) -> Option<Groups> {
+    TYPES.iter().find(|(name, _)| *name == kind).map(|(_, groups)| *groups)
 }
 
 /// All rows.

@@ -10,7 +10,7 @@
 
 use super::Profile;
 use super::faults::Faults;
-use crate::fhir::{FaultKind, Node, Pool};
+use crate::fhir::{FaultKind, Kind, Node, Pool};
 use crate::intake::reader::extension;
 
 const PATIENT: &[&str] = &["Patient"];
@@ -62,7 +62,8 @@ pub(super) fn check(pool: &Pool<'_>, place: usize, profile: Profile, faults: &mu
             must_lead(reference, types, needs_all);
         }
     }
-    let requested = claim.each("item").filter_map(|item| extension(item, "extension-requestedService"));
+    let requested =
+        claim.each("item").filter_map(|item| extension(item, "extension-requestedService"));
     let encounter = extension(claim, "extension-Claim.encounter");
     for reference in
         requested.chain(encounter).filter_map(|extension| extension.get("valueReference"))
@@ -70,6 +71,7 @@ pub(super) fn check(pool: &Pool<'_>, place: usize, profile: Profile, faults: &mu
         must_lead(reference, ANY, needs_all);
     }
     if let Some(patient) = claim.get("patient")
+        && patient.kind() == Kind::Object
         && patient.get("reference").is_none()
     {
         faults.missing(patient, "reference");

@@ -3,7 +3,7 @@
 //! Elements that the table does not list are not looked at, whatever they hold.
 //! The forms themselves are in [`elements`](super::elements).
 
-use super::elements::EXTENSION;
+use super::elements::{self, EXTENSION, RESOURCE};
 use super::faults::Faults;
 use crate::fhir::{FaultKind, Kind, Node};
 use crate::terms::{Truth, When};
@@ -55,16 +55,28 @@ pub(super) const fn many(form: Form, names: &'static [&'static str]) -> Group {
     Group { form, is_many: true, names }
 }
 
-static EXTENSIONS: Group = many(Form::Object(EXTENSION), &["extension", "modifierExtension"]);
+/// What every object may have.
+static EXTENSIONS: &[Group] = &[many(Form::Object(EXTENSION), &["extension", "modifierExtension"])];
+
+/// Holds a resource against the forms of its type; of one that we do not read, only its frame.
+pub(super) fn check_resource(resource: Node<'_>, kind: &str, faults: &mut Faults) {
+    match elements::of_type(kind) {
+        Some(groups) => check_members(resource, &[groups, RESOURCE, EXTENSIONS], faults),
+        None => check_members(resource, &[RESOURCE], faults),
+    }
+}
 
 /// Holds an object against `groups`, and what is below it against theirs.
 ///
 /// The depth is that of the document, which is bounded.
-pub(super) fn check(node: Node<'_>, groups: &'static [Group], faults: &mut Faults) {
-    for (name, value) in node.members() {
-        let is_named = |group: &&Group| group.names.contains(&&*name);
-        let own = groups.iter().find(is_named);
-        let Some(group) = own.or_else(|| Some(&EXTENSIONS).filter(is_named)) else { continue };
+pub(super) fn check(object: Node<'_>, groups: &'static [Group], faults: &mut Faults) {
+    check_members(object, &[groups, EXTENSIONS], faults);
+}
+
+fn check_members(object: Node<'_>, lists: &[&'static [Group]], faults: &mut Faults) {
+    for (name, value) in object.members() {
+        let mut groups = lists.iter().copied().flatten();
+        let Some(group) = groups.find(|group| group.names.contains(&&*name)) else { continue };
         if value.kind() == Kind::Null {
             continue;
         }
@@ -165,7 +177,7 @@ fn is_instant(value: Node<'_>) -> bool {
 fn has_offset(time: &str) -> bool {
     let Some((_, offset)) = time.rsplit_once(['+', '-']) else { return false };
     let Some((hours, minutes)) = offset.split_once(':') else { return false };
-    [hours, minutes].iter().all(|part| {
-        part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    [hours, minutes]
+        .iter()
+        .all(|part| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
