@@ -13,10 +13,10 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
+use crate::config::LogFormat;
 use crate::profiles;
 use crate::service::World;
 use crate::service::world::{RealWorld, day_of};
-use crate::config::LogFormat;
 use crate::telemetry;
 use crate::terms::Day;
 
@@ -104,10 +104,7 @@ pub fn today() -> Day {
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime")
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")
 }
 
 fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {

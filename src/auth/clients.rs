@@ -1,7 +1,7 @@
 //! The registry of clients, and the order in which a token is checked.
 
-use std::collections::hash_map::{Entry, HashMap};
 use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -124,8 +124,11 @@ fn in_codes(answer: &str) -> String {
         } else if url == "covered" || url == "pa-needed" {
             codes.extend(node.text_of("valueCode").map(String::from));
         }
-        let inner: Vec<Node<'_>> =
-            node.members().map(|(_, value)| value).chain(node.items().filter(|it| *it != node)).collect();
+        let inner: Vec<Node<'_>> = node
+            .members()
+            .map(|(_, value)| value)
+            .chain(node.items().filter(|it| *it != node))
+            .collect();
         open.extend(inner.into_iter().rev());
     }
     if codes.is_empty() { "nothing to say".to_owned() } else { codes.join(" ") }
@@ -135,7 +138,10 @@ fn print_table(rows: &[Row]) {
     let width = |of: fn(&Row) -> &str| rows.iter().map(|row| of(row).len()).max().unwrap_or(0);
     let (story, decided, answer) =
         (width(|row| &row.story), width(|row| &row.determination), width(|row| &row.answer));
-    println!("face  {:story$}  {:decided$}  {:answer$}      ms  why", "story", "decided", "answered");
+    println!(
+        "face  {:story$}  {:decided$}  {:answer$}      ms  why",
+        "story", "decided", "answered"
+    );
     for row in rows {
         println!(
             "{:<4}  {:story$}  {:decided$}  {:answer$}  {:>6.1}  {}",

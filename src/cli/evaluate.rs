@@ -33,7 +33,12 @@ pub enum Format {
 ///
 /// # Errors
 /// The results cannot be printed.
-pub fn run(rules: &Rulebook, paths: &[PathBuf], as_of: Day, format: Format) -> anyhow::Result<usize> {
+pub fn run(
+    rules: &Rulebook,
+    paths: &[PathBuf],
+    as_of: Day,
+    format: Format,
+) -> anyhow::Result<usize> {
     let files = files_of(paths);
     let progress = progress(files.len());
     let mut out = std::io::stdout().lock();
@@ -156,7 +161,8 @@ fn judge<T>(
         .cases()
         .map(|case| (case.order.sequence, evaluate(&rules.shelf, case, as_of)))
         .collect();
-    let items = verdicts.iter().map(|(sequence, verdict)| trace::item(*sequence, verdict)).collect();
+    let items =
+        verdicts.iter().map(|(sequence, verdict)| trace::item(*sequence, verdict)).collect();
     Ok(show(&Judged { kind, items, gaps: &dossier.gaps }))
 }
 
@@ -219,7 +225,8 @@ fn print(file: &str, judged: &Judged<'_>, format: Format) -> String {
                 Kind::CdsHooks => "cds-hooks",
             };
             let line = FileLine { file, kind, items: &judged.items };
-            serde_json::to_string(&line).unwrap_or_else(|error| print_error(file, &error.to_string(), format))
+            serde_json::to_string(&line)
+                .unwrap_or_else(|error| print_error(file, &error.to_string(), format))
         }
         Format::Text => in_text(file, judged),
     }
@@ -243,7 +250,8 @@ fn in_text(file: &str, judged: &Judged<'_>) -> String {
         lines.push(format!("  item {}: {}{policy}", item.sequence, item.determination));
         lines.extend(item.reasons.iter().map(|reason| format!("    {reason}")));
         for criterion in &item.criteria {
-            lines.push(format!("    {:<3}{:<8} {}", criterion.id, criterion.truth, criterion.title));
+            lines
+                .push(format!("    {:<3}{:<8} {}", criterion.id, criterion.truth, criterion.title));
             for fact in &criterion.because {
                 let date = fact.date.as_deref().unwrap_or("no date");
                 lines.push(format!("        {} ({}, {date})", fact.says, fact.resource));

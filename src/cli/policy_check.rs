@@ -45,14 +45,13 @@ fn policies_in(folder: &Path) -> Result<Files, ProfilesError> {
         absolute.file_name().map(|name| name.to_string_lossy().into_owned())
     };
     // `<first day>/policy.toml` below the folder: it is the folder of one policy.
-    let is_one_policy = files.keys().any(|path| {
-        path.strip_suffix("/policy.toml").is_some_and(|rest| !rest.contains('/'))
-    });
+    let is_one_policy = files
+        .keys()
+        .any(|path| path.strip_suffix("/policy.toml").is_some_and(|rest| !rest.contains('/')));
     match name(folder) {
-        Some(policy) if is_one_policy => Ok(files
-            .into_iter()
-            .map(|(path, text)| (format!("{policy}/{path}"), text))
-            .collect()),
+        Some(policy) if is_one_policy => {
+            Ok(files.into_iter().map(|(path, text)| (format!("{policy}/{path}"), text)).collect())
+        }
         Some(_) | None => Ok(files),
     }
 }

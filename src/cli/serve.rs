@@ -12,9 +12,9 @@ use tokio::task::JoinHandle;
 
 use crate::auth::Clients;
 use crate::config::Config;
+use crate::http::{App, Limits, router};
 use crate::policy::Rulebook;
 use crate::profiles;
-use crate::http::{App, Limits, router};
 use crate::service::{RealWorld, Service, Terms};
 use crate::store::SqliteStore;
 

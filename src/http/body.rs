@@ -7,7 +7,11 @@ use super::Limits;
 use super::problem::Problem;
 
 /// Reads a JSON body within the limits.
-pub(super) async fn read(headers: &HeaderMap, body: Body, limits: Limits) -> Result<Bytes, Problem> {
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    limits: Limits,
+) -> Result<Bytes, Problem> {
     if !is_json(headers) {
         return Err(Problem::media_type());
     }

@@ -108,14 +108,22 @@ impl Service {
 
     /// Without a coverage of ours nothing can be asserted: 2.2 says so by status, 2.0 answers with
     /// nothing to say (rulings 27, crd.md 3.8).
-    fn check_coverage(&self, version: CrdVersion, file: &HookFile<'_>) -> Result<(), HookCallError> {
+    fn check_coverage(
+        &self,
+        version: CrdVersion,
+        file: &HookFile<'_>,
+    ) -> Result<(), HookCallError> {
         if version == CrdVersion::V2_0 || file.orders.is_empty() {
             return Ok(());
         }
         let coverages: Vec<usize> = file.pool.of_type("Coverage").collect();
         if coverages.is_empty() {
             let text = "no Coverage came with the call: send it under the prefetch key `coverage`";
-            return Err(HookCallError::NoCoverage(fault(FaultKind::Required, "prefetch.coverage", text)));
+            return Err(HookCallError::NoCoverage(fault(
+                FaultKind::Required,
+                "prefetch.coverage",
+                text,
+            )));
         }
         let payer = self.rules.plan.payer_npi;
         let any_ours = coverages.iter().any(|place| {
@@ -169,7 +177,11 @@ impl Service {
                     coverage: coverage_reference(case),
                     verdict: evaluate(&self.rules.shelf, case, as_of),
                     member: member_of(case.coverage),
-                    is_free: case.order.products.iter().any(|it| self.rules.plan.is_free(&it.concept)),
+                    is_free: case
+                        .order
+                        .products
+                        .iter()
+                        .any(|it| self.rules.plan.is_free(&it.concept)),
                     assertion_id: self.world.new_id(),
                 })
             })
@@ -279,7 +291,8 @@ fn without_token(document: &Document<'_>) -> String {
     match token {
         Some(span) => {
             let start = root.span().start;
-            let (before, after) = (span.start.saturating_sub(start), span.end.saturating_sub(start));
+            let (before, after) =
+                (span.start.saturating_sub(start), span.end.saturating_sub(start));
             format!(
                 "{}\"(removed)\"{}",
                 text.get(..before).unwrap_or_default(),

@@ -26,7 +26,8 @@ pub(super) struct Echo<'d> {
 }
 
 /// The resource types that an answer needs besides the Claim's own references.
-const ECHOED: &[&str] = &["Patient", "Organization", "Practitioner", "PractitionerRole", "Location"];
+const ECHOED: &[&str] =
+    &["Patient", "Organization", "Practitioner", "PractitionerRole", "Location"];
 
 impl<'d> Echo<'d> {
     pub(super) fn of(pool: &Pool<'d>, place: usize, claim: Node<'d>) -> Echo<'d> {
@@ -36,11 +37,15 @@ impl<'d> Echo<'d> {
             open.extend(found);
             found.and_then(|found| pool.entry(found)).and_then(|entry| entry.full_url.clone())
         };
-        let (patient, insurer, requestor) = (target("patient"), target("insurer"), target("provider"));
+        let (patient, insurer, requestor) =
+            (target("patient"), target("insurer"), target("provider"));
         let kind = claim.get("type").map(|kind| {
             kind.each("coding")
                 .filter_map(|coding| {
-                    Some((coding.text_of("system").map(Into::into), coding.text_of("code")?.into_owned()))
+                    Some((
+                        coding.text_of("system").map(Into::into),
+                        coding.text_of("code")?.into_owned(),
+                    ))
                 })
                 .collect()
         });
@@ -147,4 +152,3 @@ impl LineStrings {
         }
     }
 }
-

@@ -214,9 +214,9 @@ impl Service {
                         "The plan has no policy for this service; a person of the plan decides."
                             .to_owned(),
                     ]),
-                    CoverageStanding::Unusable(why) => Decision::Pend(vec![format!(
-                        "A person of the plan decides, as {why}."
-                    )]),
+                    CoverageStanding::Unusable(why) => {
+                        Decision::Pend(vec![format!("A person of the plan decides, as {why}.")])
+                    }
                 }
             }
         }
@@ -259,9 +259,8 @@ impl Service {
         let claim = claim.ok_or(ServiceError::Internal("the Claim is gone"))?;
         let echo = Echo::of(&request.pool, request.claim, claim);
         let own_identifier = format!("{}/claim-response", self.terms.public_base);
-        let (system, value) = identifier(request.bundle).unwrap_or_else(|| {
-            (Some(own_identifier.clone()), bundle_id.clone())
-        });
+        let (system, value) = identifier(request.bundle)
+            .unwrap_or_else(|| (Some(own_identifier.clone()), bundle_id.clone()));
         let system = system.unwrap_or_else(|| own_identifier.clone());
         let notes: Vec<Vec<String>> = lines.iter().map(notes_of).collect();
         let items: Vec<Node<'_>> = claim.each("item").collect();
@@ -401,4 +400,3 @@ fn digest(body: &[u8]) -> Result<ContentDigest, ServiceError> {
 fn document_text(body: &[u8]) -> String {
     String::from_utf8_lossy(body).into_owned()
 }
-

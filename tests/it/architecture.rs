@@ -21,15 +21,9 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     (
         "service",
         5,
-        &[
-            "terms", "facts", "policy", "fhir", "cds", "ig", "intake", "render", "hooks", "store",
-        ],
+        &["terms", "facts", "policy", "fhir", "cds", "ig", "intake", "render", "hooks", "store"],
     ),
-    (
-        "http",
-        6,
-        &["service", "intake", "render", "fhir", "cds", "auth", "hooks", "ig", "store"],
-    ),
+    ("http", 6, &["service", "intake", "render", "fhir", "cds", "auth", "hooks", "ig", "store"]),
 ];
 
 /// Modules of the highest floor, which may use everything.
@@ -112,11 +106,12 @@ fn a_module_uses_only_those_below_it() {
 
 #[test]
 fn a_module_never_uses_one_above_it() {
-    let floor: BTreeMap<&str, u8> = FLOORS.iter().map(|(module, floor, _)| (*module, *floor)).collect();
+    let floor: BTreeMap<&str, u8> =
+        FLOORS.iter().map(|(module, floor, _)| (*module, *floor)).collect();
     for (module, own, uses) in FLOORS {
         for used in *uses {
             let below = floor.get(used).copied().unwrap_or(7);
-                assert!(below <= *own, "{module} (floor {own}) lists {used} ({below})");
+            assert!(below <= *own, "{module} (floor {own}) lists {used} ({below})");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The one integration binary: a module for each area.
+//!
+//! `cfg(test)` tells clippy that these are tests.
 
 #[cfg(test)]
-mod first_light;
+mod architecture;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
