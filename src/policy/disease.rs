@@ -300,8 +300,13 @@ impl<'c> Picture<'c> {
     /// Whether what is linked by `links` belongs to the disease.
     ///
     /// Without a link it does if the disease is the only active, confirmed cancer (rulings 19).
+    /// A link to a metastasis leads on to where that comes from, one step and no further.
     #[must_use]
     pub fn belongs(&self, links: &[ConditionLink]) -> Truth {
+        self.leads_to_disease(links, 1)
+    }
+
+    fn leads_to_disease(&self, links: &[ConditionLink], steps_left: u8) -> Truth {
         if links.is_empty() {
             return if self.has_disease() && !self.has_other_primary {
                 Truth::Met
@@ -309,26 +314,31 @@ impl<'c> Picture<'c> {
                 Truth::Unknown
             };
         }
-        Truth::any(links.iter().map(|link| match link {
-            ConditionLink::Elsewhere => Truth::Unknown,
-            ConditionLink::To(id) => {
-                self.sighting(*id).map_or(Truth::Unknown, |target| match target.class {
-                    Class::Disease | Class::Metastatic | Class::Distant { says_origin: true } => {
-                        Truth::Met
-                    }
-                    Class::OtherPrimary => Truth::NotMet,
-                    Class::Special
-                    | Class::Distant { says_origin: false }
-                    | Class::Regional
-                    | Class::Unspecific
-                    | Class::Doubtful
-                    | Class::Conflict
-                    | Class::InSitu
-                    | Class::History
-                    | Class::Benign
-                    | Class::WordsOnly
-                    | Class::Unrelated => Truth::Unknown,
-                })
+        let target = |link: &ConditionLink| match link {
+            ConditionLink::Elsewhere => None,
+            ConditionLink::To(id) => self.sighting(*id),
+        };
+        Truth::any(links.iter().map(|link| {
+            let Some(target) = target(link) else { return Truth::Unknown };
+            match target.class {
+                Class::Disease | Class::Metastatic | Class::Distant { says_origin: true } => {
+                    Truth::Met
+                }
+                Class::OtherPrimary => Truth::NotMet,
+                Class::Distant { says_origin: false } | Class::Regional if steps_left > 0 => {
+                    self.leads_to_disease(&target.condition.links, steps_left - 1)
+                }
+                Class::Special
+                | Class::Distant { says_origin: false }
+                | Class::Regional
+                | Class::Unspecific
+                | Class::Doubtful
+                | Class::Conflict
+                | Class::InSitu
+                | Class::History
+                | Class::Benign
+                | Class::WordsOnly
+                | Class::Unrelated => Truth::Unknown,
             }
         }))
     }

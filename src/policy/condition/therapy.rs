@@ -149,7 +149,7 @@ impl FailedTherapy {
             set_aside: Vec::new(),
         };
         for found in &exposure.uses {
-            self.hear_use(name, found, scene, &mut story);
+            self.hear_use(name, found, exposure.is_given(), scene, &mut story);
         }
         for allergy in scene.case.evidence.allergies.iter().filter(|it| codes.has(&it.code)) {
             hear_allergy(name, allergy, &exposure, scene, &mut story);
@@ -170,7 +170,14 @@ impl FailedTherapy {
     }
 
     /// What one record of the agent says about why it ended, or why it never began.
-    fn hear_use(&self, name: &str, found: &Use<'_>, scene: &Scene<'_>, story: &mut Story) {
+    fn hear_use(
+        &self,
+        name: &str,
+        found: &Use<'_>,
+        is_given: Truth,
+        scene: &Scene<'_>,
+        story: &mut Story,
+    ) {
         let record = found.record;
         let source = &record.source;
         let status = record.status.as_deref().unwrap_or("of unknown status");
@@ -183,18 +190,22 @@ impl FailedTherapy {
                     .map(|why| format!("{name}: not tolerated ({})", why.name()))
             });
         match found.dose {
-            Dose::Given => match (failure, status, source.date) {
-                (Some(failure), "stopped" | "completed", Some(date)) if !scene.is_future(date) => {
-                    story.proof.push(cite(&reason, failure));
+            // A request gives the reason, and another record that a dose was given (4.2).
+            Dose::Given | Dose::Perhaps if is_given == Truth::Met => {
+                match (failure, status, source.date) {
+                    (Some(failure), "stopped" | "completed", Some(date))
+                        if !scene.is_future(date) =>
+                    {
+                        story.proof.push(cite(&reason, failure));
+                    }
+                    (Some(failure), _, _) => {
+                        let why = format!("{failure}, but {status} or undated");
+                        story.set_aside.push(aside(&reason, why));
+                        story.exposed.push(cite(source, format!("{name} {status}")));
+                    }
+                    (None, _, _) => story.exposed.push(cite(source, format!("{name} {status}"))),
                 }
-                (Some(failure), _, _) => {
-                    story
-                        .set_aside
-                        .push(aside(&reason, format!("{failure}, but {status} or undated")));
-                    story.exposed.push(cite(source, format!("{name} {status}")));
-                }
-                (None, _, _) => story.exposed.push(cite(source, format!("{name} {status}"))),
-            },
+            }
             Dose::GivenAndOnHold => story.exposed.push(cite(source, format!("{name} on hold"))),
             Dose::Perhaps => {
                 story

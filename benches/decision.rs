@@ -1,0 +1,204 @@
+//! A whole decision against the floor of reading the same bytes.
+//!
+//! `cargo bench --bench decision` measures, on one Bundle and one hook call of about 50 KB each:
+//! - `floor`: the strict walk, and `serde_json::Value` parsed from the same bytes;
+//! - `evaluate`: facts to determination alone;
+//! - `decision`: everything that a request costs without the network and without the disk: read,
+//!   facts, evaluate, render. The store is one that keeps nothing.
+
+use std::hint::black_box;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use priorauth::cds::HookRequest;
+use priorauth::fhir::{Document, Rules};
+use priorauth::ig::{CrdVersion, PasVersion};
+use priorauth::intake::dossier::{Dossier, HookFile};
+use priorauth::intake::pas_request::{PasRequest, Profile};
+use priorauth::policy::evaluate;
+use priorauth::profiles;
+use priorauth::service::{RealWorld, Service, Terms};
+use priorauth::store::{
+    AuthorizationRow, CaseFile, CaseId, CaseSummary, HookCallRecord, Likeness, NumberSeries,
+    ReviewRecord, Reviewed, Saved, Store, StoreFuture, StoredAnswer, StoredAssertion,
+    SubmissionKey, SubmissionRecord,
+};
+use serde_json::{Value, json};
+
+/// How large the measured requests are.
+const SIZE: usize = 50 * 1024;
+
+/// A fixture, grown to [`SIZE`] with laboratory results that no clause reads.
+fn grown(fixture: &str, entries: &str) -> Vec<u8> {
+    let path = format!("{}/fixtures/{fixture}/request.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(path).expect("a fixture");
+    let mut request: Value = serde_json::from_str(&text).expect("JSON");
+    let patient = request.pointer(entries).and_then(find_patient).expect("a patient");
+    let mut number = 0;
+    loop {
+        let bytes = serde_json::to_vec_pretty(&request).expect("JSON");
+        if bytes.len() >= SIZE {
+            return bytes;
+        }
+        let list = request.pointer_mut(entries).and_then(Value::as_array_mut).expect("entries");
+        for _ in 0..4 {
+            number += 1;
+            list.push(laboratory_result(number, &patient));
+        }
+    }
+}
+
+fn find_patient(entries: &Value) -> Option<String> {
+    let subject = entries
+        .as_array()?
+        .iter()
+        .find_map(|entry| entry.pointer("/resource/subject/reference").and_then(Value::as_str));
+    subject.map(str::to_owned)
+}
+
+fn laboratory_result(number: usize, patient: &str) -> Value {
+    json!({
+        "fullUrl": format!("https://ehr.lakeside.test/fhir/Observation/lab-{number}"),
+        "resource": {
+            "resourceType": "Observation",
+            "id": format!("lab-{number}"),
+            "status": "final",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "2532-0"}]},
+            "subject": {"reference": patient},
+            "effectiveDateTime": "2026-11-10T08:15:00Z",
+            "valueQuantity": {"value": 190.5, "unit": "U/L", "system": "http://unitsofmeasure.org", "code": "U/L"}
+        }
+    })
+}
+
+fn service() -> Service {
+    let terms = Terms {
+        public_base: "https://payer.priorauth.test".to_owned(),
+        repeat_window: Duration::ZERO,
+        tells_actions: false,
+    };
+    let rules = profiles::embedded().expect("the embedded profiles");
+    Service::new(rules, Arc::new(Nothing), Arc::new(RealWorld), terms)
+}
+
+fn submit(criterion: &mut Criterion) {
+    let body = grown("pas/approve-all-met", "/entry");
+    let service = service();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let answer = runtime.block_on(service.submit_claim("bench", PasVersion::V2_2_1, &body));
+    assert!(answer.expect("an answer").contains("\"A1\""));
+    let mut group = criterion.benchmark_group("submit");
+    group.throughput(Throughput::Bytes(body.len() as u64));
+    group.bench_function("floor", |bencher| bencher.iter(|| floor(&body, Rules::Fhir)));
+    group.bench_function("decision", |bencher| {
+        bencher.iter(|| {
+            let submitted = service.submit_claim("bench", PasVersion::V2_2_1, black_box(&body));
+            runtime.block_on(submitted).expect("an answer")
+        });
+    });
+    let rules = profiles::embedded().expect("the embedded profiles");
+    let document = Document::parse(&body, Rules::Fhir).expect("JSON");
+    let request = PasRequest::read(&document, Profile::V2_2_1).expect("a request");
+    let as_of = "2026-11-25".parse().expect("a day");
+    let dossier =
+        Dossier::of_claim(&request.pool, request.claim, &request.subject, &rules.plan, as_of);
+    group.bench_function("evaluate", |bencher| {
+        bencher.iter(|| {
+            dossier.cases().map(|case| evaluate(&rules.shelf, case, as_of)).for_each(|it| {
+                black_box(it);
+            });
+        });
+    });
+    group.finish();
+}
+
+fn order_sign(criterion: &mut Criterion) {
+    let body = grown("crd/approve-all-met", "/prefetch/observations/entry");
+    let service = service();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let answer = runtime.block_on(service.answer_order_sign("bench", CrdVersion::V2_2, &body));
+    assert!(answer.expect("an answer").contains("auth-needed"));
+    let mut group = criterion.benchmark_group("order-sign");
+    group.throughput(Throughput::Bytes(body.len() as u64));
+    group.bench_function("floor", |bencher| bencher.iter(|| floor(&body, Rules::Lenient)));
+    group.bench_function("decision", |bencher| {
+        bencher.iter(|| {
+            let answered = service.answer_order_sign("bench", CrdVersion::V2_2, black_box(&body));
+            runtime.block_on(answered).expect("an answer")
+        });
+    });
+    group.finish();
+    // The call that was measured is one that is really judged.
+    let document = Document::parse(&body, Rules::Lenient).expect("JSON");
+    let request = HookRequest::read(document.root()).expect("a call");
+    assert_eq!(HookFile::of(&request).expect("orders").orders.len(), 1);
+}
+
+/// What any server would have to do first.
+fn floor(body: &[u8], rules: Rules) -> (usize, Value) {
+    let document = Document::parse(black_box(body), rules).expect("JSON");
+    let value: Value = serde_json::from_slice(black_box(body)).expect("JSON");
+    (document.root().members().count(), value)
+}
+
+criterion_group!(benches, submit, order_sign);
+criterion_main!(benches);
+
+/// A store that keeps nothing and knows nothing.
+struct Nothing;
+
+fn done<T: Send + 'static>(value: T) -> StoreFuture<'static, T> {
+    Box::pin(std::future::ready(Ok(value)))
+}
+
+impl Store for Nothing {
+    fn find_repeat<'a>(&'a self, _: &'a SubmissionKey) -> StoreFuture<'a, Option<StoredAnswer>> {
+        done(None)
+    }
+
+    fn save_submission<'a>(&'a self, _: &'a SubmissionRecord) -> StoreFuture<'a, Saved> {
+        done(Saved::Stored)
+    }
+
+    fn reserve_numbers(&self, _: NumberSeries, count: u32) -> StoreFuture<'_, Range<u64>> {
+        done(1..u64::from(count) + 1)
+    }
+
+    fn authorizations_of<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Vec<AuthorizationRow>> {
+        done(Vec::new())
+    }
+
+    fn similar_submissions<'a>(&'a self, _: &'a Likeness) -> StoreFuture<'a, Vec<CaseId>> {
+        done(Vec::new())
+    }
+
+    fn save_hook_call<'a>(&'a self, _: &'a HookCallRecord) -> StoreFuture<'a, ()> {
+        done(())
+    }
+
+    fn assertion<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Option<StoredAssertion>> {
+        done(None)
+    }
+
+    fn case<'a>(&'a self, _: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>> {
+        done(None)
+    }
+
+    fn pending_cases(&self, _: u32) -> StoreFuture<'_, Vec<CaseSummary>> {
+        done(Vec::new())
+    }
+
+    fn save_review<'a>(&'a self, _: &'a ReviewRecord) -> StoreFuture<'a, Reviewed> {
+        done(Reviewed::NoSuchCase)
+    }
+
+    fn ready(&self) -> StoreFuture<'_, ()> {
+        done(())
+    }
+
+    fn close(&self) -> StoreFuture<'_, ()> {
+        done(())
+    }
+}
