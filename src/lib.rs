@@ -1,6 +1,8 @@
 //! priorauth.
 #![forbid(unsafe_code)]
+pub mod auth;
 pub mod cds;
+pub mod config;
 pub mod facts;
 pub mod fhir;
 pub mod intake;

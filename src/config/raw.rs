@@ -1,0 +1,142 @@
+//! The settings file as it is written, and the limits of each setting.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{ClientSettings, Config, LogFormat, MAX_CLIENTS};
+use crate::auth::{Replay, SigningAlgorithm};
+
+/// From a kibibyte to 256 MiB.
+const BODY_BYTES: RangeInclusive<u64> = 1024..=256 * 1024 * 1024;
+const CONCURRENT_REQUESTS: RangeInclusive<u64> = 1..=65_536;
+/// Up to ten minutes.
+const REQUEST_TIMEOUT_MS: RangeInclusive<u64> = 100..=600_000;
+const SHUTDOWN_GRACE_MS: RangeInclusive<u64> = 0..=600_000;
+/// Up to 31 days.
+const REPEAT_WINDOW_MS: RangeInclusive<u64> = 0..=31 * 24 * 3_600_000;
+
+/// A mistake, and where it is.
+pub(super) struct Mistake {
+    /// The byte at which it is.
+    pub(super) offset: Option<usize>,
+    /// What is wrong.
+    pub(super) what: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawConfig {
+    public_base: Option<Spanned<String>>,
+    max_body_bytes: Option<Spanned<u64>>,
+    max_concurrent_requests: Option<Spanned<u64>>,
+    request_timeout_ms: Option<Spanned<u64>>,
+    shutdown_grace_ms: Option<Spanned<u64>>,
+    repeat_window_ms: Option<Spanned<u64>>,
+    profiles: Option<PathBuf>,
+    #[serde(default)]
+    sandbox: bool,
+    #[serde(default)]
+    log_format: LogFormat,
+    #[serde(default)]
+    clients: Vec<RawClient>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawClient {
+    id: Spanned<String>,
+    issuer: Option<String>,
+    jku: Option<String>,
+    key_set: PathBuf,
+    algorithms: Option<Vec<SigningAlgorithm>>,
+    #[serde(default)]
+    audiences: Vec<String>,
+    #[serde(default)]
+    replay: Replay,
+}
+
+/// Reads the file's text.
+pub(super) fn read(folder: &Path, text: &str) -> Result<Config, Mistake> {
+    let raw: RawConfig = toml::from_str(text).map_err(|problem| Mistake {
+        offset: problem.span().map(|span| span.start),
+        what: problem.message().to_owned(),
+    })?;
+    let standard = Config::default();
+    let max_body = bounded("max_body_bytes", raw.max_body_bytes, BODY_BYTES)?;
+    let max_concurrent =
+        bounded("max_concurrent_requests", raw.max_concurrent_requests, CONCURRENT_REQUESTS)?;
+    let timeout = bounded("request_timeout_ms", raw.request_timeout_ms, REQUEST_TIMEOUT_MS)?;
+    let grace = bounded("shutdown_grace_ms", raw.shutdown_grace_ms, SHUTDOWN_GRACE_MS)?;
+    let window = bounded("repeat_window_ms", raw.repeat_window_ms, REPEAT_WINDOW_MS)?;
+    Ok(Config {
+        public_base: raw.public_base.map(read_base).transpose()?,
+        max_body_bytes: max_body.map_or(standard.max_body_bytes, count),
+        max_concurrent_requests: max_concurrent.map_or(standard.max_concurrent_requests, count),
+        request_timeout: timeout.map_or(standard.request_timeout, Duration::from_millis),
+        shutdown_grace: grace.map_or(standard.shutdown_grace, Duration::from_millis),
+        repeat_window: window.map_or(standard.repeat_window, Duration::from_millis),
+        profiles: raw.profiles.map(|path| folder.join(path)),
+        sandbox: raw.sandbox,
+        log_format: raw.log_format,
+        clients: read_clients(folder, raw.clients)?,
+    })
+}
+
+/// The line of a byte, from 1.
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
+    text.get(..offset).unwrap_or(text).matches('\n').count() + 1
+}
+
+/// The limits above fit any platform's counts.
+fn count(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+fn bounded(
+    name: &str,
+    value: Option<Spanned<u64>>,
+    limits: RangeInclusive<u64>,
+) -> Result<Option<u64>, Mistake> {
+    let Some(value) = value else { return Ok(None) };
+    if limits.contains(value.get_ref()) {
+        return Ok(Some(value.into_inner()));
+    }
+    let what = format!("`{name}` is from {} to {}", limits.start(), limits.end());
+    Err(Mistake { offset: Some(value.span().start), what })
+}
+
+/// A base is scheme, host, perhaps a port and a path: paths are added to it as they are.
+fn read_base(base: Spanned<String>) -> Result<String, Mistake> {
+    let offset = Some(base.span().start);
+    let text = base.into_inner();
+    let bare = text.strip_suffix('/').unwrap_or(&text);
+    let rest = bare.strip_prefix("https://").or_else(|| bare.strip_prefix("http://"));
+    let visible = bare.bytes().all(|byte| byte.is_ascii_graphic());
+    let plain = rest.is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty());
+    if plain && visible && !bare.contains(['?', '#', '@']) && !bare.ends_with('/') {
+        return Ok(bare.to_owned());
+    }
+    let what = "`public_base` is an http or https URL without user, query and fragment";
+    Err(Mistake { offset, what: what.to_owned() })
+}
+
+fn read_clients(folder: &Path, clients: Vec<RawClient>) -> Result<Vec<ClientSettings>, Mistake> {
+    if let Some(beyond) = clients.get(MAX_CLIENTS) {
+        let what = format!("at most {MAX_CLIENTS} clients can be registered");
+        return Err(Mistake { offset: Some(beyond.id.span().start), what });
+    }
+    let settings = clients.into_iter().map(|raw| ClientSettings {
+        id: raw.id.into_inner(),
+        issuer: raw.issuer,
+        jku: raw.jku,
+        key_set: folder.join(raw.key_set),
+        algorithms: raw.algorithms.unwrap_or_else(|| SigningAlgorithm::ALL.to_vec()),
+        audiences: raw.audiences,
+        replay: raw.replay,
+    });
+    Ok(settings.collect())
+}
