@@ -50,9 +50,8 @@ impl Pair {
     fn jwk(&self, kid: &str, other: Value) -> Value {
         let mut key = self.public.clone();
         key["kid"] = kid.into();
-        for (name, value) in other.as_object().unwrap() {
-            key[name] = value.clone();
-        }
+        let Value::Object(members) = other else { panic!("members stand in an object") };
+        key.as_object_mut().unwrap().extend(members);
         key
     }
 }
@@ -73,11 +72,13 @@ static RSA: LazyLock<Pair> = LazyLock::new(Pair::rsa);
 static HARBOR_EC: LazyLock<Pair> = LazyLock::new(p384);
 
 fn registration(id: &str, issuer: Option<&str>, keys: Value) -> Registration {
+    let mut key_set = json!({});
+    key_set["keys"] = keys;
     Registration {
         id: id.to_owned(),
         issuer: issuer.map(str::to_owned),
         jku: None,
-        key_set: json!({ "keys": keys }).to_string(),
+        key_set: key_set.to_string(),
         algorithms: SigningAlgorithm::ALL.to_vec(),
         audiences: Vec::new(),
         replay: Replay::LogOnly,

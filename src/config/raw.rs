@@ -113,12 +113,12 @@ fn bounded(
 fn read_base(base: Spanned<String>) -> Result<String, Mistake> {
     let offset = Some(base.span().start);
     let text = base.into_inner();
-    let bare = text.strip_suffix('/').unwrap_or(&text);
-    let rest = bare.strip_prefix("https://").or_else(|| bare.strip_prefix("http://"));
-    let visible = bare.bytes().all(|byte| byte.is_ascii_graphic());
+    let url = text.strip_suffix('/').unwrap_or(&text);
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let visible = url.bytes().all(|byte| byte.is_ascii_graphic());
     let plain = rest.is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty());
-    if plain && visible && !bare.contains(['?', '#', '@']) && !bare.ends_with('/') {
-        return Ok(bare.to_owned());
+    if plain && visible && !url.contains(['?', '#', '@']) && !url.ends_with('/') {
+        return Ok(url.to_owned());
     }
     let what = "`public_base` is an http or https URL without user, query and fragment";
     Err(Mistake { offset, what: what.to_owned() })

@@ -73,7 +73,7 @@ fn every_setting_is_read() {
         max_concurrent_requests: 7,
         request_timeout: Duration::from_millis(1500),
         shutdown_grace: Duration::ZERO,
-        repeat_window: Duration::from_secs(60),
+        repeat_window: Duration::from_mins(1),
         profiles: Some(PathBuf::from("/etc/priorauth/my-profiles")),
         sandbox: true,
         log_format: LogFormat::Json,
