@@ -207,7 +207,7 @@ impl FailedTherapy {
                 }
             }
             Dose::GivenAndOnHold => story.exposed.push(cite(source, format!("{name} on hold"))),
-            Dose::Perhaps => {
+            Dose::Given | Dose::Perhaps => {
                 story
                     .set_aside
                     .push(aside(source, format!("{name}: does not prove that it was taken")));
