@@ -15,7 +15,7 @@ pub struct Evidence {
     pub medications: Vec<MedicationUse>,
     /// Observation resources.
     pub observations: Vec<Observation>,
-    /// AllergyIntolerance resources.
+    /// `AllergyIntolerance` resources.
     pub allergies: Vec<Allergy>,
     /// Diagnosis codes of the Claim: mentions, which prove nothing by themselves.
     pub mentions: Vec<(Concept, Source)>,
@@ -73,11 +73,11 @@ pub enum ConditionLink {
 /// Which resource speaks of a medication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MedicationKind {
-    /// MedicationStatement.
+    /// `MedicationStatement`.
     Statement,
-    /// MedicationRequest.
+    /// `MedicationRequest`.
     Request,
-    /// MedicationAdministration.
+    /// `MedicationAdministration`.
     Administration,
 }
 
@@ -94,9 +94,9 @@ pub struct MedicationUse {
     pub code: Concept,
     /// `status`.
     pub status: Option<Box<str>>,
-    /// `intent` of a MedicationRequest.
+    /// `intent` of a `MedicationRequest`.
     pub intent: Option<Box<str>>,
-    /// `doNotPerform` of a MedicationRequest.
+    /// `doNotPerform` of a `MedicationRequest`.
     pub do_not_perform: bool,
     /// Why it was stopped or not given.
     pub status_reasons: Vec<Concept>,
@@ -172,7 +172,7 @@ pub enum Value {
     },
 }
 
-/// An AllergyIntolerance.
+/// An `AllergyIntolerance`.
 #[derive(Clone, Debug)]
 pub struct Allergy {
     /// Which record.

@@ -176,13 +176,13 @@ mod tests {
     use super::*;
     use crate::fhir::strict_json::{Document, Rules};
 
-    const BUNDLE: &str = r##"{"resourceType":"Bundle","entry":[
+    const BUNDLE: &str = r#"{"resourceType":"Bundle","entry":[
         {"fullUrl":"https://a.test/fhir/Claim/1","resource":{"resourceType":"Claim","id":"1",
           "contained":[{"resourceType":"Organization","id":"o"}]}},
         {"fullUrl":"https://a.test/fhir/Patient/1","resource":{"resourceType":"Patient","id":"1"}},
         {"fullUrl":"https://b.test/fhir/Patient/1","resource":{"resourceType":"Patient","id":"1"}},
         {"fullUrl":"urn:uuid:4f0c1f34-1f05-4d3c-9d26-0d6d3f0a0001","resource":{"resourceType":"Coverage","id":"c"}}
-    ]}"##;
+    ]}"#;
 
     #[test]
     fn references_are_read_against_the_base_of_the_referring_entry() {

@@ -117,7 +117,7 @@ impl<'d> ClaimReader<'_, 'd> {
             source: self.at(format!("Claim.item[{index}]")),
             is: parts.is,
             products,
-            service_date: self.service_date(item, index, &parts.occurrence, &requested_on),
+            service_date: self.service_date(item, index, parts.occurrence.as_ref(), &requested_on),
             requested_on,
             reasons,
             prescriber: parts.prescriber.or_else(|| self.ordering_member(item)),
@@ -162,7 +162,7 @@ impl<'d> ClaimReader<'_, 'd> {
         &self,
         item: Node<'d>,
         index: usize,
-        occurrence: &Option<Stated<When>>,
+        occurrence: Option<&Stated<When>>,
         requested_on: &Stated<When>,
     ) -> ServiceDate {
         let serviced =
@@ -268,7 +268,7 @@ impl<'d> ClaimReader<'_, 'd> {
         let mut settings = Vec::new();
         let mut push = |reference: Option<Node<'d>>, is_named: bool, element: String| {
             let found = reference
-                .and_then(|it| site(self.pool, it, self.place, is_named, self.at(element)));
+                .and_then(|it| site(self.pool, it, self.place, is_named, &self.at(element)));
             sites.extend(found);
         };
         push(item.get("locationReference"), true, format!("Claim.item[{index}].locationReference"));

@@ -106,7 +106,7 @@ pub fn site(
     reference: Node<'_>,
     from: usize,
     is_named_as_site: bool,
-    at: Source,
+    at: &Source,
 ) -> Option<Site> {
     let named = |npi, name| Site { npi, name, is_named_as_site, source: at.clone() };
     let display = || word(reference, "display").map(String::from);
@@ -128,18 +128,17 @@ pub fn site(
     let name = || word(node, "name").map(String::from).or_else(display);
     match &*entry.kind {
         "Organization" => Some(named(npi(node), name())),
-        "Location" => match npi(node) {
-            Some(number) => Some(named(Some(number), name())),
-            None => {
+        "Location" => {
+            if let Some(number) = npi(node) {
+                Some(named(Some(number), name()))
+            } else {
                 let owner = node
                     .get("managingOrganization")
-                    .and_then(|owner| site(pool, owner, place, is_named_as_site, at.clone()));
+                    .and_then(|owner| site(pool, owner, place, is_named_as_site, at));
                 Some(owner.unwrap_or_else(|| named(None, name())))
             }
-        },
-        "PractitionerRole" => {
-            site(pool, node.get("organization")?, place, is_named_as_site, at.clone())
         }
+        "PractitionerRole" => site(pool, node.get("organization")?, place, is_named_as_site, at),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! `Claim/$submit`: judge each item, allot numbers, save, answer.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -392,7 +394,10 @@ fn member_of(dossier: &Dossier) -> String {
 
 fn digest(body: &[u8]) -> Result<ContentDigest, ServiceError> {
     let digest = Sha256::digest(body);
-    let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut text = String::with_capacity(64);
+    for byte in digest {
+        let _ = write!(text, "{byte:02x}");
+    }
     ContentDigest::parse(&text).map_err(|_| ServiceError::Internal("a digest is no digest"))
 }
 

@@ -25,7 +25,7 @@ pub enum System {
     PlaceOfService,
     /// ICD-O-3 morphology.
     IcdO3,
-    /// HL7 v3 ActCode and the encounter classes in it.
+    /// HL7 v3 `ActCode` and the encounter classes in it.
     ActCode,
     /// HGNC gene identifiers.
     Hgnc,
@@ -181,7 +181,7 @@ fn ndc(code: &str) -> String {
     }
 }
 
-/// What a FHIR CodeableConcept says: every coding, and the words beside them.
+/// What a FHIR `CodeableConcept` says: every coding, and the words beside them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Concept {
     /// All codings; each may say something of its own.

@@ -167,7 +167,8 @@ impl OneDose {
         let whole = number.fract() == 0.0 && number >= 1.0;
         let counts_containers =
             scene.case.order.products.iter().any(|product| self.containers.has(&product.concept));
-        if number == 1.0 {
+        let is_one = (number - 1.0).abs() < f64::EPSILON;
+        if is_one {
             Truth::Met
         } else if number > f64::from(self.most_containers)
             || is_in(&self.dose_units) && number > 1.0

@@ -140,9 +140,10 @@ impl Assay {
             return Reading::Other;
         }
         if is_report && !parts.gene {
-            return match parts.gene_in_words {
-                true => Reading::Suspect("the gene is named in words only"),
-                false => Reading::Other,
+            return if parts.gene_in_words {
+                Reading::Suspect("the gene is named in words only")
+            } else {
+                Reading::Other
             };
         }
         let call = self.call(observation);

@@ -245,7 +245,7 @@ impl FailedTherapy {
         story: &mut Story,
     ) {
         for observation in &scene.case.evidence.observations {
-            if let Some((date, first_day, says)) = self.progression(observation, exposure, scene) {
+            if let Some((date, first_day, says)) = progression(observation, exposure, scene) {
                 let cited = cite(&observation.source, format!("{says}, while on {name}"));
                 let timing = exposure.timing(date, self.window_days, first_day, scene);
                 hear(timing, cited, story);
@@ -261,37 +261,6 @@ impl FailedTherapy {
                 hear(timing, cite(&source, says), story);
             }
         }
-    }
-
-    /// The date of a progression that an Observation documents, and what it says.
-    fn progression(
-        &self,
-        observation: &Observation,
-        exposure: &Exposure<'_>,
-        scene: &Scene<'_>,
-    ) -> Option<(When, FirstDay, String)> {
-        let disease = scene.disease;
-        let date = observation.source.date.filter(|date| !scene.is_future(*date))?;
-        if ReportStatus::of(observation.status.as_deref()) != ReportStatus::Final
-            || scene.picture.concerns(observation) != Truth::Met
-        {
-            return None;
-        }
-        if disease.status_code.has(&observation.code)
-            && matches!(&observation.value.value, Value::Coded(it) if disease.status_worse.has(it))
-        {
-            return Some((date, FirstDay::Counts, "the disease got worse".to_owned()));
-        }
-        // A stage of distant metastasis is new only if a lower stage is on record from before,
-        // and no metastasis from before the first dose: else it may be an old stage, written again.
-        if disease.extent_observed(observation) == Some(Extent::Distant) {
-            let first = exposure.first_dose()?;
-            let is_new = lower_stage_before(date, scene) && !metastasis_before(first, scene);
-            return is_new.then(|| {
-                (date, FirstDay::DoesNotCount, "the stage rose to distant metastasis".to_owned())
-            });
-        }
-        None
     }
 
     /// A reaction to the class, where only agents of the class were taken and it was stopped.
@@ -322,6 +291,36 @@ impl FailedTherapy {
             }
         }
     }
+}
+
+/// The date of a progression that an Observation documents, and what it says.
+fn progression(
+    observation: &Observation,
+    exposure: &Exposure<'_>,
+    scene: &Scene<'_>,
+) -> Option<(When, FirstDay, String)> {
+    let disease = scene.disease;
+    let date = observation.source.date.filter(|date| !scene.is_future(*date))?;
+    if ReportStatus::of(observation.status.as_deref()) != ReportStatus::Final
+        || scene.picture.concerns(observation) != Truth::Met
+    {
+        return None;
+    }
+    if disease.status_code.has(&observation.code)
+        && matches!(&observation.value.value, Value::Coded(it) if disease.status_worse.has(it))
+    {
+        return Some((date, FirstDay::Counts, "the disease got worse".to_owned()));
+    }
+    // A stage of distant metastasis is new only if a lower stage is on record from before,
+    // and no metastasis from before the first dose: else it may be an old stage, written again.
+    if disease.extent_observed(observation) == Some(Extent::Distant) {
+        let first = exposure.first_dose()?;
+        let is_new = lower_stage_before(date, scene) && !metastasis_before(first, scene);
+        return is_new.then(|| {
+            (date, FirstDay::DoesNotCount, "the stage rose to distant metastasis".to_owned())
+        });
+    }
+    None
 }
 
 /// Puts a progression where its date belongs.
