@@ -1,7 +1,7 @@
 //! The one integration binary: a module for each area.
 
 #[cfg(test)]
-mod first_light;
+mod cases;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
