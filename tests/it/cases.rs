@@ -70,10 +70,12 @@ fn faults(file: &File, case: &Case, profiles: &Profiles) -> Vec<String> {
     for told in case.tellings(file) {
         let story = file.story(case, told);
         let authorizations = &case.authorizations;
-        let telling = Telling { told, is_backwards: false, as_of, authorizations };
+        let (is_backwards, is_patient_twice) = (false, false);
+        let telling = Telling { told, is_backwards, is_patient_twice, as_of, authorizations };
         let found = judge(&story, telling, profiles);
         let label = told.label();
-        faults.extend(case.expect.faults(&found).into_iter().map(|fault| format!("{label}{fault}")));
+        faults
+            .extend(case.expect.faults(&found).into_iter().map(|fault| format!("{label}{fault}")));
         let mut compare = |kind: &str, again: &Found| {
             if let Some(difference) = found.difference(again) {
                 faults.push(format!("{label}with {kind}: {difference}"));
@@ -161,6 +163,21 @@ fn every_naive_rule_has_its_case() {
     }
 }
 
+fn plain(told: Told, as_of: Day) -> Telling<'static> {
+    Telling { told, is_backwards: false, is_patient_twice: false, as_of, authorizations: &[] }
+}
+
+// rulings 37: search results may bring the Patient again, under a full URL.
+#[test]
+fn a_patient_who_comes_twice_in_an_order_sign_call_is_one_patient() {
+    let (file, profiles) = (file(), Profiles::from_folder(&profiles()).unwrap());
+    let base = file.cases.iter().find(|case| case.is_base()).unwrap();
+    let telling = plain(Told::Order, day(&file.as_of));
+    let telling = Telling { is_patient_twice: true, ..telling };
+    let found = judge(&file.story(base, Told::Order), telling, &profiles);
+    assert_eq!(base.expect.faults(&found), Vec::<String>::new());
+}
+
 /// The base story before profiles whose treatment center is valid from `first`, until `last`.
 fn base_with_center_valid(first: &str, last: &str) -> Found {
     let folder = tempfile::tempdir().unwrap();
@@ -177,8 +194,7 @@ fn base_with_center_valid(first: &str, last: &str) -> Found {
     let (file, profiles) = (file(), Profiles::from_folder(folder.path()).unwrap());
     let base = file.cases.iter().find(|case| case.is_base()).unwrap();
     let (told, as_of) = (Told::Claim, day(&file.as_of));
-    let telling = Telling { told, is_backwards: false, as_of, authorizations: &[] };
-    judge(&file.story(base, told), telling, &profiles)
+    judge(&file.story(base, told), plain(told, as_of), &profiles)
 }
 
 // clinical.md 6: the site is in the registry and valid on the day of service, 2026-02-02.

@@ -96,7 +96,8 @@ impl Expect {
             ));
         }
         let edition = found.edition.as_deref().unwrap_or("none");
-        if let Some(version) = self.policy_version.as_deref().filter(|version| *version != edition) {
+        if let Some(version) = self.policy_version.as_deref().filter(|version| *version != edition)
+        {
             faults.push(format!("expected the edition {version}, found {edition}"));
         }
         if self.no_clauses {

@@ -57,6 +57,8 @@ pub(super) struct Telling<'a> {
     pub(super) told: Told,
     /// The records come in reverse order.
     pub(super) is_backwards: bool,
+    /// An order-sign call brings the Patient among the records too, as search results do.
+    pub(super) is_patient_twice: bool,
     pub(super) as_of: Day,
     /// Numbers of authorizations in the payer's own store.
     pub(super) authorizations: &'a [String],
@@ -64,10 +66,10 @@ pub(super) struct Telling<'a> {
 
 /// What the engine says of the story's first item.
 pub(super) fn judge(story: &Story, telling: Telling<'_>, profiles: &Profiles) -> Found {
-    let Telling { told, is_backwards, as_of, authorizations } = telling;
+    let Telling { told, is_backwards, is_patient_twice, as_of, authorizations } = telling;
     let text = match told {
         Told::Claim => claim_bundle(story, is_backwards),
-        Told::Order => hook_call(story, is_backwards),
+        Told::Order => hook_call(story, is_backwards, is_patient_twice),
     };
     let text = serde_json::to_string(&text).unwrap();
     let rules = match told {
@@ -137,9 +139,12 @@ fn claim_bundle(story: &Story, is_backwards: bool) -> Value {
     })
 }
 
-fn hook_call(story: &Story, is_backwards: bool) -> Value {
+fn hook_call(story: &Story, is_backwards: bool, is_patient_twice: bool) -> Value {
     let mut records = story.clone();
     records.remove("claim");
+    if !is_patient_twice {
+        records.remove("pat");
+    }
     let mut order = story["order"].clone();
     order["status"] = json!("draft");
     let mut context = json!({

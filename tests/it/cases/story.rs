@@ -119,7 +119,9 @@ impl File {
             let resource = self.added(edits, &story);
             story.insert(handle.clone(), resource);
         }
-        story.iter_mut().for_each(|(handle, resource)| complete(handle, resource));
+        for (handle, resource) in &mut story {
+            complete(handle, resource);
+        }
         let known = story.clone();
         for resource in story.values_mut() {
             self.expand(resource, &known);
@@ -157,8 +159,10 @@ impl File {
                 if let Some(handle) = text.strip_prefix('@') {
                     *value = json!({ "reference": reference(handle, story) });
                 } else if let Some(codes) = text.strip_prefix('$') {
-                    let codings: Vec<Value> =
-                        codes.split(" + ").map(|code| self.coding(code)).collect();
+                    let codings: Vec<Value> = codes
+                        .split(" + ")
+                        .map(|code| self.coding(code.trim_start_matches('$')))
+                        .collect();
                     *value = json!({ "coding": codings });
                 }
             }
@@ -212,7 +216,8 @@ impl Case {
             let mut words = Vec::new();
             for (path, values) in &self.each {
                 assert_eq!(values.len(), count, "{}: `{path}`", self.name);
-                let word = values[at].as_str().map_or_else(|| values[at].to_string(), str::to_owned);
+                let word =
+                    values[at].as_str().map_or_else(|| values[at].to_string(), str::to_owned);
                 words.push(word);
                 case.set.insert(path.clone(), values[at].clone());
             }

@@ -14,10 +14,7 @@ const OBJECT_IDENTIFIERS: &[(&str, &str)] = &[
     ("http://nucc.org/provider-taxonomy", "urn:oid:2.16.840.1.113883.6.101"),
     ("http://hl7.org/fhir/sid/ndc", "urn:oid:2.16.840.1.113883.6.69"),
     ("http://www.ama-assn.org/go/cpt", "urn:oid:2.16.840.1.113883.6.12"),
-    (
-        "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
-        "urn:oid:2.16.840.1.113883.6.285",
-    ),
+    ("http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "urn:oid:2.16.840.1.113883.6.285"),
 ];
 
 /// Every other telling of `story`, with what is different.
@@ -58,7 +55,9 @@ fn with_stranger(file: &File, story: &Story) -> Story {
 fn redirect(value: &mut Value, handles: &[&String], beginning: &str) {
     match value {
         Value::Array(items) => {
-            items.iter_mut().for_each(|item| redirect(item, handles, beginning));
+            for item in items {
+                redirect(item, handles, beginning);
+            }
         }
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
@@ -81,7 +80,9 @@ type Respell = dyn Fn(&str, &str) -> (String, String);
 
 fn respelled(story: &Story, respell: &Respell) -> Story {
     let mut story = story.clone();
-    story.values_mut().for_each(|resource| respell_in(resource, respell));
+    for resource in story.values_mut() {
+        respell_in(resource, respell);
+    }
     story
 }
 
