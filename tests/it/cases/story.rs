@@ -260,27 +260,30 @@ fn set(story: &mut Story, path: &str, value: Value) {
     let mut place =
         story.get_mut(handle).unwrap_or_else(|| panic!("`{path}`: no `{handle}` in the story"));
     for step in steps {
-        place = match step.parse::<usize>() {
-            Ok(at) => {
-                if !place.is_array() {
-                    *place = json!([]);
-                }
-                let items = place.as_array_mut().unwrap();
-                assert!(at <= items.len(), "`{path}`: {at} is behind the end");
-                if at == items.len() {
-                    items.push(json!({}));
-                }
-                &mut items[at]
-            }
-            Err(_) => {
-                if !place.is_object() {
-                    *place = json!({});
-                }
-                place.as_object_mut().unwrap().entry(step).or_insert(Value::Null)
-            }
-        };
+        place =
+            if let Ok(at) = step.parse::<usize>() { item(place, at) } else { member(place, step) };
     }
     *place = value;
+}
+
+/// The item `at` of a list, which may be the one behind its end.
+fn item(place: &mut Value, at: usize) -> &mut Value {
+    if !place.is_array() {
+        *place = json!([]);
+    }
+    let items = place.as_array_mut().unwrap();
+    assert!(at <= items.len(), "{at} is behind the end of the list");
+    if at == items.len() {
+        items.push(json!({}));
+    }
+    &mut items[at]
+}
+
+fn member<'v>(place: &'v mut Value, name: &str) -> &'v mut Value {
+    if !place.is_object() {
+        *place = json!({});
+    }
+    place.as_object_mut().unwrap().entry(name).or_insert(Value::Null)
 }
 
 /// Takes away what is marked with `-`, and what is empty then.
