@@ -17,6 +17,10 @@ pub struct Evidence {
     pub observations: Vec<Observation>,
     /// `AllergyIntolerance` resources.
     pub allergies: Vec<Allergy>,
+    /// Procedure resources.
+    pub procedures: Vec<Procedure>,
+    /// `AdverseEvent` resources.
+    pub adverse_events: Vec<AdverseEvent>,
     /// Diagnosis codes of the Claim: mentions, which prove nothing by themselves.
     pub mentions: Vec<(Concept, Source)>,
     /// Authorizations in our own store.
@@ -187,6 +191,41 @@ pub struct Allergy {
     pub verification_status: Option<Box<str>>,
     /// Whether a reaction is recorded.
     pub has_reaction: bool,
+}
+
+/// A Procedure.
+#[derive(Clone, Debug)]
+pub struct Procedure {
+    /// Which record.
+    pub id: FactId,
+    /// Its date: when it was performed.
+    pub source: Source,
+    /// `Procedure.code`, and what was used in it.
+    pub code: Concept,
+    /// `status`.
+    pub status: Option<Box<str>>,
+}
+
+/// An `AdverseEvent`.
+#[derive(Clone, Debug)]
+pub struct AdverseEvent {
+    /// Which record.
+    pub id: FactId,
+    /// Its date: when it happened, else when it was detected or recorded.
+    pub source: Source,
+    /// `actuality`: `actual`, or `potential` for a near miss.
+    pub actuality: Option<Box<str>>,
+    /// What may have caused it: records of a medication, or its codes.
+    pub suspects: Vec<Suspect>,
+}
+
+/// What may have caused an adverse event.
+#[derive(Clone, Debug)]
+pub struct Suspect {
+    /// The record of it, where it is one of the request.
+    pub record: Option<FactId>,
+    /// Its codes, where the suspect is a Medication or a Substance.
+    pub code: Concept,
 }
 
 /// An authorization in our own store.

@@ -53,11 +53,19 @@ impl<'d> Pool<'d> {
         let id = node.text_of("id");
         let local = id.as_ref().map(|id| format!("{kind}/{id}"));
         let known_url = full_url.as_deref().and_then(|url| self.by_url.get(url).copied());
-        let known_local = match &full_url {
-            None => local.as_ref().and_then(|local| self.by_type_and_id.get(local).copied()),
-            Some(_) => None,
-        };
+        // A resource without a URL is the one of that name; with a URL it is the same only as one
+        // that came without: `prefetch.patient` beside a searchset that includes the patient.
+        let known_local = local
+            .as_ref()
+            .and_then(|local| self.by_type_and_id.get(local).copied())
+            .filter(|place| {
+                full_url.is_none()
+                    || self.entries.get(*place).is_some_and(|entry| entry.full_url.is_none())
+            });
         if let Some(place) = known_url.or(known_local) {
+            if let Some(url) = full_url {
+                self.by_url.entry(url.into_owned()).or_insert(place);
+            }
             return place;
         }
         let place = self.entries.len();

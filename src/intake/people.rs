@@ -1,7 +1,7 @@
 //! Prescribers and places: who and where, with what the records say of them.
 
 use super::reader::{concept, concepts, npi, person_name, source, span, word};
-use crate::facts::{Prescriber, Site, Source, SourceKind, Specialty};
+use crate::facts::{FactId, Prescriber, Site, Source, SourceKind, Specialty};
 use crate::fhir::{Node, Pool};
 use crate::terms::Span;
 
@@ -11,6 +11,7 @@ pub fn prescriber(pool: &Pool<'_>, reference: Node<'_>, from: usize, at: Source)
     let mut prescriber = Prescriber {
         name: word(reference, "display").map(Into::into),
         source: at,
+        person: None,
         npi_is_wrong: false,
         specialties: Vec::new(),
     };
@@ -26,6 +27,7 @@ pub fn prescriber(pool: &Pool<'_>, reference: Node<'_>, from: usize, at: Source)
         }
         _ => (None, None),
     };
+    prescriber.person = practitioner.map(FactId);
     if let Some(practitioner) = practitioner {
         read_practitioner(pool, practitioner, &mut prescriber);
     }

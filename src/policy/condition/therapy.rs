@@ -154,6 +154,7 @@ impl FailedTherapy {
         for allergy in scene.case.evidence.allergies.iter().filter(|it| codes.has(&it.code)) {
             hear_allergy(name, allergy, &exposure, scene, &mut story);
         }
+        hear_adverse_events(name, codes, &exposure, scene, &mut story);
         if exposure.is_given() == Truth::Met {
             self.hear_progression(name, &exposure, scene, &mut story);
             self.hear_class_reaction(name, &exposure, scene, &mut story);
@@ -363,6 +364,38 @@ fn hear_allergy(
         Some(_) | None => {
             story.set_aside.push(aside(source, "not an active, confirmed allergy"));
             story.exposed.push(cite(source, format!("possible allergy to {name}")));
+        }
+    }
+}
+
+/// Adverse events that name the agent, by a record of its use or by its code (4.3).
+///
+/// Where the agent goes on being given, the reaction may have been a mild one: a person weighs it.
+fn hear_adverse_events(
+    name: &str,
+    codes: &Codes,
+    exposure: &Exposure<'_>,
+    scene: &Scene<'_>,
+    story: &mut Story,
+) {
+    for event in &scene.case.evidence.adverse_events {
+        let names_agent = event.suspects.iter().any(|suspect| {
+            let by_record =
+                exposure.uses.iter().any(|found| Some(found.record.id) == suspect.record);
+            by_record || codes.has(&suspect.code)
+        });
+        if !names_agent {
+            continue;
+        }
+        let cited = cite(&event.source, format!("adverse event of {name}"));
+        let is_actual = event.actuality.as_deref() == Some("actual");
+        let dated = event.source.date.is_some_and(|date| !scene.is_future(date));
+        if !is_actual || !dated {
+            story.set_aside.push(aside(&event.source, "not an actual event with a date"));
+        } else if exposure.is_discontinued() && event.suspects.len() == 1 {
+            story.proof.push(cited);
+        } else {
+            story.to_judge.push(cited);
         }
     }
 }
