@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::claim_echo::{Echo, LineStrings, identifier, identifier_text};
 use super::world::{day_of, instant};
 use super::{Service, ServiceError};
-use crate::facts::{self, Case, CoverageStanding, Source, SourceKind};
+use crate::facts::{Case, CoverageStanding};
 use crate::fhir::{Document, Fault, Node, Rules};
 use crate::ig::PasVersion;
 use crate::intake::dossier::Dossier;
@@ -95,8 +95,11 @@ impl Service {
         let mut dossier =
             Dossier::of_claim(&request.pool, request.claim, &request.subject, plan, as_of);
         let member = member_of(&dossier);
-        let known = self.authorizations(&member, &key).await?;
-        dossier.add_authorizations(known);
+        // What another request of this member is being given now must be on file first; as this is
+        // no repeat, whatever is on file was given to another request (rulings 11).
+        let _turn = self.turns.take(&member).await;
+        let known = self.authorizations(&member).await?;
+        dossier.add_authorizations(known.into_iter().map(|it| it.fact).collect());
         let judged: Vec<(u32, Verdict, Decision)> = dossier
             .cases()
             .map(|case| {
@@ -159,34 +162,6 @@ impl Service {
         let case = self.store.case(&known.case_id).await?;
         let case = case.ok_or(ServiceError::Internal("a stored answer has no case"))?;
         Ok(self.render(request, version, &case.lines)?)
-    }
-
-    /// Authorizations of the member that were not given to this very submission (rulings 11).
-    async fn authorizations(
-        &self,
-        member: &str,
-        key: &SubmissionKey,
-    ) -> Result<Vec<facts::Authorization>, SubmitError> {
-        if member.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = self.store.authorizations_of(member).await?;
-        let others = rows
-            .into_iter()
-            .filter(|row| row.client != key.client || row.digest != key.digest)
-            .filter_map(|row| {
-                Some(facts::Authorization {
-                    source: Source {
-                        resource: format!("authorization {}", row.authorization.number).into(),
-                        element: "authorization".into(),
-                        date: Some(row.authorization.given_on.into()),
-                        kind: SourceKind::Payer,
-                    },
-                    policy: row.policy?.policy_id.into(),
-                    number: row.authorization.number.into(),
-                })
-            });
-        Ok(others.collect())
     }
 
     /// What is done with a line; the engine approves or pends, and never denies.

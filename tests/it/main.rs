@@ -5,7 +5,17 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod crd;
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod pas;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
