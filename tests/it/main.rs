@@ -9,6 +9,8 @@ mod bad_input;
 #[cfg(test)]
 mod clients;
 #[cfg(test)]
+mod command_line;
+#[cfg(test)]
 mod crd;
 #[cfg(test)]
 mod fixtures;
@@ -16,6 +18,8 @@ mod fixtures;
 mod harness;
 #[cfg(test)]
 mod pas;
+#[cfg(test)]
+mod process;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
