@@ -57,8 +57,8 @@ impl App {
             return Ok(Caller::local().client_id);
         }
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let called = format!("{}{}", self.called_base, uri.path());
-        match self.authenticate(header, &called) {
+        let url = format!("{}{}", self.called_base, uri.path());
+        match self.authenticate(header, &url) {
             Ok(caller) => Ok(caller.client_id),
             Err(refusal) => {
                 tracing::warn!(reason = ?refusal, "call refused");

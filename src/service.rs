@@ -12,9 +12,9 @@ pub mod world;
 
 use std::sync::Arc;
 
+use crate::facts::{Authorization, Source, SourceKind};
 use crate::policy::Rulebook;
 use crate::render::RenderError;
-use crate::facts::{Authorization, Source, SourceKind};
 use crate::store::{AuthorizationRow, Store, StoreError};
 use crate::terms::Day;
 

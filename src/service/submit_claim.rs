@@ -367,7 +367,9 @@ fn member_of(dossier: &Dossier) -> String {
 
 fn digest(body: &[u8]) -> Result<ContentDigest, ServiceError> {
     let digest = Sha256::digest(body);
-    let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 0x0f]);
+    let text: String =
+        nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect();
     ContentDigest::parse(&text).map_err(|_| ServiceError::Internal("a digest is no digest"))
 }
 

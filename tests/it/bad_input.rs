@@ -41,7 +41,8 @@ fn expect_issue(name: &str, answer: &Answer, code: &str, place: &str) {
     let issues = answer.issues();
     let fits = |issue: &Value| {
         let expression = issue["expression"][0].as_str().unwrap_or_default();
-        let is_there = if place.is_empty() { expression.is_empty() } else { expression.starts_with(place) };
+        let is_there =
+            if place.is_empty() { expression.is_empty() } else { expression.starts_with(place) };
         issue["code"] == code && is_there
     };
     assert!(issues.iter().any(fits), "{name}: {}", answer.text);
@@ -64,7 +65,8 @@ fn entries(bundle: &mut Value) -> &mut Vec<Value> {
 
 fn claim(bundle: &mut Value) -> &mut Value {
     let entries = entries(bundle).iter_mut();
-    let mut claims = entries.map(|it| &mut it["resource"]).filter(|it| it["resourceType"] == "Claim");
+    let mut claims =
+        entries.map(|it| &mut it["resource"]).filter(|it| it["resourceType"] == "Claim");
     claims.next().unwrap()
 }
 
@@ -98,7 +100,9 @@ fn what_is_no_json_is_refused_with_one_outcome() {
             let answer = server.post(path, FHIR_JSON, body);
             assert!(statuses.contains(&answer.status), "{name}: {}", answer.status);
             let issues = answer.issues();
-            assert!(["structure", "value", "too-long"].contains(&issues[0]["code"].as_str().unwrap()));
+            assert!(
+                ["structure", "value", "too-long"].contains(&issues[0]["code"].as_str().unwrap())
+            );
             still_well(&server, name);
             assert_eq!(server.rows(), before, "{name}");
         }
@@ -111,7 +115,12 @@ fn a_bundle_that_is_none_is_refused_with_code_and_place() {
     let case = |name, body: Vec<u8>, code, place| {
         check(&server, Case { name, path: SUBMIT, body, statuses: REFUSED, code, place });
     };
-    case("another resource", br#"{"resourceType":"Patient","id":"p"}"#.to_vec(), "structure", "Patient");
+    case(
+        "another resource",
+        br#"{"resourceType":"Patient","id":"p"}"#.to_vec(),
+        "structure",
+        "Patient",
+    );
     case("no resource", br#"{"a":1}"#.to_vec(), "structure", "");
     case("a list", b"[1,2]".to_vec(), "structure", "");
     case("empty entries", changed(|it| entries(it).clear()), "structure", "Bundle.entry");
@@ -154,14 +163,33 @@ fn faults_within_the_claim_are_refused_with_code_and_place() {
     case(
         "a duplicate key",
         fixture("pas/approve-all-met")
-            .replacen("\"use\": \"preauthorization\"", "\"use\": \"preauthorization\", \"use\": \"claim\"", 1)
+            .replacen(
+                "\"use\": \"preauthorization\"",
+                "\"use\": \"preauthorization\", \"use\": \"claim\"",
+                1,
+            )
             .into_bytes(),
         "duplicate",
         "Bundle.entry[0].resource.use",
     );
-    case("empty text", changed(|it| claim(it)["use"] = "".into()), "structure", "Bundle.entry[0].resource.use");
-    case("null", changed(|it| claim(it)["use"] = Value::Null), "structure", "Bundle.entry[0].resource.use");
-    case("an empty object", changed(|it| claim(it)["patient"] = serde_json::json!({})), "structure", "Bundle.entry[0].resource.patient");
+    case(
+        "empty text",
+        changed(|it| claim(it)["use"] = "".into()),
+        "structure",
+        "Bundle.entry[0].resource.use",
+    );
+    case(
+        "null",
+        changed(|it| claim(it)["use"] = Value::Null),
+        "structure",
+        "Bundle.entry[0].resource.use",
+    );
+    case(
+        "an empty object",
+        changed(|it| claim(it)["patient"] = serde_json::json!({})),
+        "structure",
+        "Bundle.entry[0].resource.patient",
+    );
     case("items as text", changed(|it| claim(it)["item"] = "x".into()), "structure", item);
     case(
         "an impossible date",
@@ -211,7 +239,9 @@ fn no_refusal_repeats_a_value_of_the_request() {
         let body = std::fs::read_to_string(&file).unwrap();
         let answer = server.post(SUBMIT, FHIR_JSON, body.clone());
         let request: Value = serde_json::from_str(&body).unwrap_or_default();
-        let people = objects(&request).into_iter().flat_map(|it| ["family", "birthDate", "subscriberId"].map(|name| it.get(name)));
+        let people = objects(&request)
+            .into_iter()
+            .flat_map(|it| ["family", "birthDate", "subscriberId"].map(|name| it.get(name)));
         for value in people.flatten().filter_map(Value::as_str) {
             assert!(!answer.text.contains(value), "{}: {value}", file.display());
         }
@@ -224,13 +254,23 @@ fn an_escaped_nul_is_refused_or_kept_and_harms_nothing() {
     let body = fixture("pas/approve-all-met").replacen("lifileucel", "lifi\\u0000leucel", 1);
     let answer = server.post(SUBMIT, FHIR_JSON, body);
     assert!([200, 400, 422].contains(&answer.status), "{}", answer.text);
-    let hook = fixture("crd/approve-all-met").replacen("order-sign\"", "order-sign\", \"x\": \"\\u0000\"", 1);
+    let hook = fixture("crd/approve-all-met").replacen(
+        "order-sign\"",
+        "order-sign\", \"x\": \"\\u0000\"",
+        1,
+    );
     let answer = server.post(SIGN, "application/json", hook);
     assert!([200, 400].contains(&answer.status), "{}", answer.text);
     still_well(&server, "NUL");
     let member = fixture("pas/approve-all-met");
     let id = json(&member);
-    let id = objects(&id).into_iter().find_map(|it| it.get("subscriberId")).unwrap().as_str().unwrap().to_owned();
+    let id = objects(&id)
+        .into_iter()
+        .find_map(|it| it.get("subscriberId"))
+        .unwrap()
+        .as_str()
+        .unwrap()
+        .to_owned();
     let answer = server.post(SUBMIT, FHIR_JSON, member.replace(&id, &format!("{id}\\u0000")));
     assert!([200, 400, 422].contains(&answer.status), "{} {}", answer.status, answer.text);
     still_well(&server, "NUL in a member id");
@@ -346,7 +386,8 @@ fn unknown_paths_and_methods_are_refused_with_an_outcome() {
         assert_eq!(answer.status, 404, "{path}");
         expect_issue(path, &answer, "not-found", "");
     }
-    let unknown = server.post("/pas/9.9.9/Claim/$submit", FHIR_JSON, fixture("pas/approve-all-met"));
+    let unknown =
+        server.post("/pas/9.9.9/Claim/$submit", FHIR_JSON, fixture("pas/approve-all-met"));
     assert_eq!(unknown.status, 404);
     let wrong = [
         (reqwest::Method::GET, SUBMIT),
@@ -429,13 +470,13 @@ fn long_headers_and_many_of_them_harm_nothing() {
     let request = server.posting(SUBMIT, FHIR_JSON, fixture("pas/pend-braf-unknown"));
     let answer = server.send(request.header("x-long", &long));
     assert!([200, 431].contains(&answer.status), "{}", answer.status);
-    let mut head = format!("GET /readyz HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "x".repeat(900_000));
+    let mut head =
+        format!("GET /readyz HTTP/1.1\r\nhost: x\r\nx-long: {}\r\n\r\n", "x".repeat(900_000));
     let (status, _) = raw(&server, &[head.as_bytes()]);
     assert!([0, 400, 431].contains(&status), "{status}");
     head = "GET /readyz HTTP/1.1\r\nhost: x\r\n".to_owned();
-    for number in 0..2000 {
-        head.push_str(&format!("x-{number}: 1\r\n"));
-    }
+    let many: Vec<String> = (0..2000).map(|number| format!("x-{number}: 1\r\n")).collect();
+    head.push_str(&many.concat());
     head.push_str("\r\n");
     let (status, _) = raw(&server, &[head.as_bytes()]);
     assert!([0, 400, 431].contains(&status), "{status}");

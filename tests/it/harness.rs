@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ use tokio::runtime::Runtime;
 /// The media type of what is submitted.
 pub(crate) const FHIR_JSON: &str = "application/fhir+json";
 /// How long a single answer may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Every table that a request may write to.
 const TABLES: &[&str] = &[
@@ -141,10 +140,6 @@ impl Server {
             Server { base, client: client(), address, runtime, running: Some(running), folder };
         assert_eq!(server.get("/readyz").status, 200);
         server
-    }
-
-    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.runtime.block_on(future)
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

@@ -213,7 +213,8 @@ fn a_repeat_gets_the_same_answer_and_opens_no_second_case() {
 #[test]
 fn twenty_identical_posts_at_the_same_time_are_one_case() {
     let server = Server::start();
-    let post = || server.posting("/pas/2.2.1/Claim/$submit", FHIR_JSON, fixture("pas/approve-all-met"));
+    let post =
+        || server.posting("/pas/2.2.1/Claim/$submit", FHIR_JSON, fixture("pas/approve-all-met"));
     let answers = server.send_all((0..20).map(|_| post()).collect());
     let first = answers[0].good();
     for answer in &answers {
@@ -227,7 +228,8 @@ fn twenty_identical_posts_at_the_same_time_are_one_case() {
 fn the_other_versions_endpoint_answers_a_repeat_in_its_own_words() {
     for (one, other) in [("2.0.1", "2.2.1"), ("2.2.1", "2.0.1")] {
         let server = Server::start();
-        let story = if one == "2.0.1" { "pas-2.0.1/approve-all-met" } else { "pas/approve-all-met" };
+        let story =
+            if one == "2.0.1" { "pas-2.0.1/approve-all-met" } else { "pas/approve-all-met" };
         let first = server.submit(one, fixture(story));
         let second = server.submit(other, fixture(story));
         assert_eq!(number(&second), number(&first), "{story}");
@@ -236,8 +238,10 @@ fn the_other_versions_endpoint_answers_a_repeat_in_its_own_words() {
         // The words differ in nothing that this story shows; each answer is whole in its own.
         let fresh = Server::start().submit(other, fixture(story));
         let shape = |answer: &Answer| {
-            let mut keys: Vec<String> =
-                objects(&answer.good()).into_iter().map(|it| format!("{:?}", it.as_object().unwrap().keys().collect::<Vec<_>>())).collect();
+            let mut keys: Vec<String> = objects(&answer.good())
+                .into_iter()
+                .map(|it| format!("{:?}", it.as_object().unwrap().keys().collect::<Vec<_>>()))
+                .collect();
             keys.sort();
             keys
         };
@@ -273,7 +277,11 @@ fn an_authorization_on_file_makes_a_later_other_request_pend() {
     // rulings 11
     let later = server.submit("2.2.1", other.clone());
     assert_eq!(actions(&later), ["A4"]);
-    assert!(claim_response(&later)["processNote"].to_string().contains("Limitation 2"), "{}", later.text);
+    assert!(
+        claim_response(&later)["processNote"].to_string().contains("Limitation 2"),
+        "{}",
+        later.text
+    );
     // The first one is a repeat still, and the later one too.
     assert_eq!(actions(&server.submit("2.2.1", story)), ["A1"]);
     assert_eq!(actions(&server.submit("2.2.1", other)), ["A4"]);
@@ -281,7 +289,20 @@ fn an_authorization_on_file_makes_a_later_other_request_pend() {
 }
 
 #[test]
-fn two_different_requests_for_one_member_at_the_same_time_are_not_both_approved() {
+fn the_same_content_after_the_window_is_a_later_request() {
+    let server = Server::configured(|_| "repeat_window_ms = 0\n".to_owned());
+    for (story, expected) in
+        [("pas/approve-all-met", ["A1", "A4"]), ("pas/pend-braf-unknown", ["A4"; 2])]
+    {
+        for action in expected {
+            assert_eq!(actions(&server.submit("2.2.1", fixture(story))), [action], "{story}");
+        }
+    }
+    assert_eq!(server.rows()["prior_auth_case"], 4);
+}
+
+#[test]
+fn of_different_requests_for_one_member_at_the_same_time_one_is_approved() {
     let server = Server::start();
     let story = fixture("pas/approve-all-met");
     let posts = (10..20).map(|day| {
@@ -396,9 +417,10 @@ fn every_line_of_a_claim_with_several_items_is_answered_on_its_own() {
     visit["sequence"] = json!(7);
     visit["productOrService"] =
         json!({"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "99213"}]});
-    visit["extension"].as_array_mut().unwrap().retain(|it| {
-        !it["url"].as_str().unwrap().ends_with("requestedService")
-    });
+    visit["extension"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|it| !it["url"].as_str().unwrap().ends_with("requestedService"));
     items.push(visit);
     let answer = server.submit("2.2.1", bundle.to_string());
     assert_eq!(actions(&answer), ["A4", "NA"], "{}", answer.text);
