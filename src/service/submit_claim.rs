@@ -11,6 +11,7 @@ use crate::fhir::{Document, Fault, Node, Rules};
 use crate::ig::PasVersion;
 use crate::intake::dossier::Dossier;
 use crate::intake::pas_request::{PasRequest, Profile};
+use crate::intake::reader::extensions;
 use crate::policy::{Determination, Verdict, evaluate};
 use crate::render::pas::{ClaimAnswer, LineAction, LineAnswer, response_bundle};
 use crate::render::trace::{self, ItemTrace};
@@ -104,7 +105,12 @@ impl Service {
             .cases()
             .map(|case| {
                 let verdict = evaluate(&self.rules.shelf, case, as_of);
-                let decision = self.decide(case, &verdict, as_of);
+                let decision = match self.decide(case, &verdict, as_of) {
+                    Decision::Certify { .. } if !asks_anew(&request, case.order.sequence) => {
+                        Decision::Pend(vec![NOT_ANEW.to_owned()])
+                    }
+                    decision => decision,
+                };
                 (case.order.sequence, verdict, decision)
             })
             .collect();
@@ -263,6 +269,25 @@ impl Service {
         };
         Ok(response_bundle(&answer)?)
     }
+}
+
+/// What is noted on a line that would be certified if it asked for something new.
+const NOT_ANEW: &str = "A person of the plan handles requests to cancel, renew or change an \
+    authorization.";
+
+/// Whether a line asks for a first authorization: a request to cancel one is not approved, however
+/// well its treatment is proven (X12 1322 `I`; absent counts as it).
+fn asks_anew(request: &PasRequest<'_>, sequence: u32) -> bool {
+    let claim = request.pool.entry(request.claim).map(|entry| entry.node);
+    let item = request.lines.iter().find(|line| line.sequence == sequence).map(|line| line.node);
+    let kinds = claim
+        .into_iter()
+        .chain(item)
+        .flat_map(|node| extensions(node, "extension-certificationType"));
+    let codings = kinds
+        .filter_map(|kind| kind.get("valueCodeableConcept"))
+        .flat_map(|concept| concept.each("coding").collect::<Vec<_>>());
+    codings.filter_map(|coding| coding.text_of("code")).all(|code| code == "I")
 }
 
 /// What is done with one line.

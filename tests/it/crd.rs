@@ -122,6 +122,9 @@ fn the_cards_say_what_is_proven_and_what_is_missing() {
             .filter_map(|card| card["detail"].as_str())
             .collect();
         assert!(details.iter().any(|it| it.contains("BRAF") && it.contains("please send")));
+        let cards = answer["cards"].as_array().unwrap();
+        let has_link = |card: &&Value| card.get("links").is_some();
+        assert_eq!((cards.len(), cards.iter().filter(has_link).count()), (2, 1), "{version}");
         let answer = server.sign(version, fixture("crd/not-subject-other-drug")).good();
         assert_eq!(answer["cards"].as_array().unwrap().len(), 0, "no policy, nothing to explain");
     }

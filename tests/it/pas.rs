@@ -177,6 +177,11 @@ fn each_story_is_answered_as_its_name_says() {
         let request = fixture(&format!("pas/{story}"));
         check(&story, &request, &server.submit("2.2.1", request.clone()));
     }
+    let server = Server::start();
+    for story in stories("pas") {
+        let request = fixture(&format!("pas/{story}"));
+        check(&story, &request, &server.submit("2.0.1", request.clone()));
+    }
     for story in stories("pas-2.0.1") {
         let request = fixture(&format!("pas-2.0.1/{story}"));
         check(&story, &request, &server.submit("2.0.1", request.clone()));
@@ -191,6 +196,13 @@ fn a_pended_line_asks_for_each_thing_that_is_missing() {
         response["processNote"].as_array().unwrap().iter().map(Value::to_string).collect::<String>()
     };
     assert!(note("pas/pend-braf-unknown").contains("BRAF"));
+    let traces = server.texts("SELECT trace FROM answer_line WHERE determination = 'pend'");
+    let trace = json(&traces[0]);
+    let criteria = trace["item"]["criteria"].as_array().unwrap();
+    let needs = criteria.iter().flat_map(|it| it["needs"].as_array().unwrap());
+    for need in needs {
+        assert!(note("pas/pend-braf-unknown").contains(need.as_str().unwrap()), "{need}");
+    }
     assert!(note("pas/pend-pd1-no-outcome").contains("Criterion 4"));
     assert!(note("pas/review-no-coverage-of-ours").contains("A person of the plan"));
 }
@@ -314,6 +326,23 @@ fn of_different_requests_for_one_member_at_the_same_time_one_is_approved() {
     // rulings 11, L2: one dose in a lifetime
     assert_eq!(approved, 1);
     assert_eq!(server.rows()["prior_auth_case"], 10);
+}
+
+#[test]
+fn a_request_to_cancel_or_change_is_never_approved_by_itself() {
+    let server = Server::start();
+    let story = fixture("pas/approve-all-met");
+    let at = story.find("https://codesystem.x12.org/005010/1322").unwrap();
+    let code = at + story[at..].find("\"I\"").unwrap();
+    assert!(code - at < 100, "the code stands beside its system");
+    for other in ["3", "R", "S"] {
+        let body = format!("{}\"{other}\"{}", &story[..code], &story[code + 3..]);
+        assert_eq!(actions(&server.submit("2.2.1", body)), ["A4"], "{other}");
+    }
+    assert_eq!(
+        server.texts("SELECT number FROM issued_number WHERE series = 'authorization'").len(),
+        0
+    );
 }
 
 #[test]
