@@ -223,7 +223,7 @@ fn each_mistake_of_a_policy_is_named_by_file_line_and_clause() {
         (
             policy,
             |it| it.replacen("id = \"L2\"", "id = \"L1\"", 1),
-            &["policy.toml:219: clause L1"],
+            &["clause L1", "the id stands in line"],
         ),
         (
             policy,

@@ -275,6 +275,16 @@ fn the_same_identifiers_with_other_content_are_a_case_of_their_own() {
     };
     assert_ne!(reference(&second), reference(&first));
     assert_eq!(server.rows()["prior_auth_case"], 2);
+    // rulings 31: the likeness is noted for the reviewer.
+    let similar: Vec<Value> = server
+        .texts(
+            "SELECT trace FROM answer_line JOIN submission USING (case_id) ORDER BY submission_id",
+        )
+        .iter()
+        .map(|trace| json(trace)["similar_cases"].clone())
+        .collect();
+    let cases = server.texts("SELECT case_id FROM submission ORDER BY submission_id");
+    assert_eq!(similar, [json!([]), json!([cases[0]])]);
     let keys = server.texts("SELECT DISTINCT bundle_identifier FROM submission");
     assert_eq!(keys.len(), 1);
 }

@@ -370,12 +370,16 @@ fn a_bad_policy_stops_the_start_with_file_line_and_clause() {
     let folder = tempfile::tempdir().unwrap();
     let policy = "policies/amtagvi/2026-01-01/policy.toml";
     broken_profiles(folder.path(), policy, |text| text.replacen("id = \"L2\"", "id = \"L1\"", 1));
+    let text = std::fs::read_to_string(folder.path().join("profiles").join(policy)).unwrap();
+    let second = text.match_indices("id = \"L1\"").nth(1).unwrap().0;
+    let line = text[..second].matches('\n').count() + 1;
     let config = folder.path().join("priorauth.toml");
     std::fs::write(&config, "profiles = \"profiles\"\n").unwrap();
     let data = folder.path().join("data");
     let config = config.to_str().unwrap();
     let said = refused(&data, &["--listen", "127.0.0.1:0", "--config", config]);
-    assert!(said.contains("amtagvi/2026-01-01/policy.toml:219: clause L1"), "{said}");
+    let place = format!("amtagvi/2026-01-01/policy.toml:{line}: clause L1");
+    assert!(said.contains(&place), "{said}");
     assert!(!data.exists(), "a store was made although nothing can be served");
 }
 
