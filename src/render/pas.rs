@@ -47,12 +47,23 @@ pub struct ClaimEcho<'a> {
     pub identifier: Option<EchoedIdentifier<'a>>,
     /// The codings of `Claim.type`.
     pub kind: Vec<EchoedCoding<'a>>,
-    /// `Claim.patient.reference`, in a form that resolves in the answer's Bundle.
-    pub patient: &'a str,
-    /// `Claim.insurer.reference`, likewise.
-    pub insurer: &'a str,
-    /// `Claim.provider.reference`, likewise.
-    pub requestor: &'a str,
+    /// `Claim.patient`.
+    pub patient: EchoedParty<'a>,
+    /// `Claim.insurer`.
+    pub insurer: EchoedParty<'a>,
+    /// `Claim.provider`.
+    pub requestor: EchoedParty<'a>,
+}
+
+/// A party of the Claim, named so that it is known where the answer stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EchoedParty<'a> {
+    /// The full URL of its entry, which the answer's Bundle holds.
+    pub reference: Option<&'a str>,
+    /// An identifier, where it is no entry.
+    pub identifier: Option<EchoedIdentifier<'a>>,
+    /// Its name, where it is no entry.
+    pub display: Option<&'a str>,
 }
 
 /// An identifier as it was received.

@@ -1,91 +1,121 @@
-//! What an answer sends back of a Claim: references, identifiers, and the resources it must hold.
+//! What an answer sends back of a Claim: parties, identifiers, and the resources it must hold.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use crate::fhir::{Node, Pool};
-use crate::render::pas::{ClaimEcho, EchoedCoding, EchoedIdentifier, RequestedDate};
+use crate::intake::pas_request::{Identifier, Line, Party, PasRequest};
+use crate::intake::reader::is_npi_system;
+use crate::render::pas::{ClaimEcho, EchoedCoding, EchoedIdentifier, EchoedParty, RequestedDate};
 
-pub(super) fn identifier(node: Node<'_>) -> Option<(Option<String>, String)> {
-    let identifier = node.each("identifier").next()?;
-    let value = identifier.text_of("value")?.into_owned();
-    Some((identifier.text_of("system").map(Into::into), value))
+/// An identifier as it is sent back; one without a value is not.
+pub(super) fn echoed<'e>(identifier: &'e Identifier<'_>) -> Option<EchoedIdentifier<'e>> {
+    let value = identifier.value.as_deref()?;
+    Some(EchoedIdentifier { system: identifier.system.as_deref(), value })
 }
 
-pub(super) fn identifier_text(node: Node<'_>) -> Option<String> {
-    identifier(node).map(|(system, value)| format!("{}|{value}", system.unwrap_or_default()))
+/// `system|value`, by which likenesses between submissions are found.
+pub(super) fn token(identifier: &Identifier<'_>) -> Option<String> {
+    let echoed = echoed(identifier)?;
+    Some(format!("{}|{}", echoed.system.unwrap_or_default(), echoed.value))
 }
 
-/// What an answer sends back of the Claim and the resources that it must hold (PAS spec-31).
-pub(super) struct Echo<'d> {
-    full_url: String,
-    identifier: Option<(Option<String>, String)>,
-    kind: Vec<(Option<String>, String)>,
-    patient: String,
-    insurer: String,
-    requestor: String,
-    /// Full URL and text of each.
-    pub(super) resources: Vec<(String, &'d str)>,
+/// The texts of the Claim's parties, which an answer borrows.
+pub(super) struct Parties<'d> {
+    patient: Named<'d>,
+    insurer: Named<'d>,
+    requestor: Named<'d>,
+}
+
+/// How a party is named where the answer stands: by the full URL of its entry, and where it has
+/// none (it is contained in the Claim, or only an identifier was sent) by an identifier or name.
+#[derive(Default)]
+struct Named<'d> {
+    url: Option<Cow<'d, str>>,
+    system: Option<Cow<'d, str>>,
+    value: Option<Cow<'d, str>>,
+    display: Option<Cow<'d, str>>,
+}
+
+impl<'d> Parties<'d> {
+    pub(super) fn of(request: &PasRequest<'d>) -> Parties<'d> {
+        let named = |party: &Party<'d>| Named::of(&request.pool, party);
+        Parties {
+            patient: named(&request.patient),
+            insurer: request.insurer.as_ref().map(named).unwrap_or_default(),
+            requestor: named(&request.provider),
+        }
+    }
+
+    pub(super) fn claim<'e>(&'e self, request: &'e PasRequest<'_>) -> ClaimEcho<'e> {
+        ClaimEcho {
+            full_url: &request.claim_url,
+            identifier: request.claim_identifiers.first().and_then(echoed),
+            kind: request
+                .type_codings
+                .iter()
+                .filter_map(|coding| {
+                    let code = coding.code.as_deref()?;
+                    Some(EchoedCoding { system: coding.system.as_deref(), code })
+                })
+                .collect(),
+            patient: self.patient.echoed(),
+            insurer: self.insurer.echoed(),
+            requestor: self.requestor.echoed(),
+        }
+    }
+}
+
+impl<'d> Named<'d> {
+    fn of(pool: &Pool<'d>, party: &Party<'d>) -> Named<'d> {
+        let entry = party.place.and_then(|place| pool.entry(place));
+        if let Some(url) = entry.and_then(|entry| entry.full_url.clone()) {
+            return Named { url: Some(url), ..Named::default() };
+        }
+        let own = party.node.get("identifier");
+        let identifier = own.or_else(|| entry.and_then(|entry| best_identifier(entry.node)));
+        Named {
+            url: None,
+            system: identifier.and_then(|it| it.text_of("system")),
+            value: identifier.and_then(|it| it.text_of("value")),
+            display: party
+                .node
+                .text_of("display")
+                .or_else(|| entry.and_then(|entry| entry.node.text_of("name"))),
+        }
+    }
+
+    fn echoed(&self) -> EchoedParty<'_> {
+        EchoedParty {
+            reference: self.url.as_deref(),
+            identifier: self
+                .value
+                .as_deref()
+                .map(|value| EchoedIdentifier { system: self.system.as_deref(), value }),
+            display: self.display.as_deref(),
+        }
+    }
+}
+
+/// The NPI of a resource, else its first identifier.
+fn best_identifier(resource: Node<'_>) -> Option<Node<'_>> {
+    let is_npi = |identifier: &Node<'_>| {
+        identifier.text_of("system").is_some_and(|system| is_npi_system(&system))
+    };
+    resource.each("identifier").find(is_npi).or_else(|| resource.each("identifier").next())
 }
 
 /// The resource types that an answer needs besides the Claim's own references.
 const ECHOED: &[&str] =
     &["Patient", "Organization", "Practitioner", "PractitionerRole", "Location"];
 
-impl<'d> Echo<'d> {
-    pub(super) fn of(pool: &Pool<'d>, place: usize, claim: Node<'d>) -> Echo<'d> {
-        let mut open: Vec<usize> = Vec::new();
-        let mut target = |name: &str| {
-            let found = claim.get(name).and_then(|reference| pool.follow(reference, place));
-            open.extend(found);
-            found.and_then(|found| pool.entry(found)).and_then(|entry| entry.full_url.clone())
-        };
-        let (patient, insurer, requestor) =
-            (target("patient"), target("insurer"), target("provider"));
-        let kind = claim.get("type").map(|kind| {
-            kind.each("coding")
-                .filter_map(|coding| {
-                    Some((
-                        coding.text_of("system").map(Into::into),
-                        coding.text_of("code")?.into_owned(),
-                    ))
-                })
-                .collect()
-        });
-        Echo {
-            full_url: pool
-                .entry(place)
-                .and_then(|entry| entry.full_url.clone())
-                .unwrap_or_default()
-                .into_owned(),
-            identifier: identifier(claim),
-            kind: kind.unwrap_or_default(),
-            patient: patient.unwrap_or_default().into_owned(),
-            insurer: insurer.unwrap_or_default().into_owned(),
-            requestor: requestor.unwrap_or_default().into_owned(),
-            resources: closure(pool, open),
-        }
-    }
-
-    pub(super) fn claim(&self) -> ClaimEcho<'_> {
-        ClaimEcho {
-            full_url: &self.full_url,
-            identifier: self
-                .identifier
-                .as_ref()
-                .map(|(system, value)| EchoedIdentifier { system: system.as_deref(), value }),
-            kind: self
-                .kind
-                .iter()
-                .map(|(system, code)| EchoedCoding { system: system.as_deref(), code })
-                .collect(),
-            patient: &self.patient,
-            insurer: &self.insurer,
-            requestor: &self.requestor,
-        }
-    }
-}
-
-/// The resources at `open` and what they refer to, each once, in the order in which they are met.
-fn closure<'d>(pool: &Pool<'d>, open: Vec<usize>) -> Vec<(String, &'d str)> {
-    let mut queue = std::collections::VecDeque::from(open);
+/// The resources that an answer must hold (PAS spec-31): the parties and what they refer to, each
+/// once, with full URL and text as received.
+pub(super) fn resources<'d>(request: &PasRequest<'d>) -> Vec<(Cow<'d, str>, &'d str)> {
+    let pool = &request.pool;
+    let parties = [Some(&request.patient), request.insurer.as_ref(), Some(&request.provider)];
+    let mut queue: VecDeque<usize> =
+        parties.into_iter().flatten().filter_map(|party| party.place).collect();
     let mut seen: Vec<usize> = Vec::new();
     let mut resources = Vec::new();
     while let Some(place) = queue.pop_front() {
@@ -95,7 +125,7 @@ fn closure<'d>(pool: &Pool<'d>, open: Vec<usize>) -> Vec<(String, &'d str)> {
             continue;
         }
         seen.push(place);
-        resources.push((url.clone().into_owned(), entry.node.raw()));
+        resources.push((url.clone(), entry.node.raw()));
         let mut nodes = vec![entry.node];
         while let Some(node) = nodes.pop() {
             for (name, value) in node.members() {
@@ -110,45 +140,31 @@ fn closure<'d>(pool: &Pool<'d>, open: Vec<usize>) -> Vec<(String, &'d str)> {
     resources
 }
 
-/// What an answer sends back of one item.
-pub(super) struct LineStrings {
-    traces: Vec<(Option<String>, String)>,
-    serviced_date: Option<String>,
-    serviced_period: Option<(Option<String>, Option<String>)>,
+/// The date of service of an item, which an answer borrows.
+pub(super) struct Serviced<'d> {
+    date: Option<Cow<'d, str>>,
+    start: Option<Cow<'d, str>>,
+    end: Option<Cow<'d, str>>,
 }
 
-impl LineStrings {
-    pub(super) fn of(item: Node<'_>) -> LineStrings {
-        let text = |node: Node<'_>, name: &str| node.text_of(name).map(String::from);
-        let traces = crate::intake::reader::extensions(item, "extension-itemTraceNumber")
-            .filter_map(|extension| {
-                let identifier = extension.get("valueIdentifier")?;
-                Some((text(identifier, "system"), text(identifier, "value")?))
-            })
-            .collect();
-        LineStrings {
-            traces,
-            serviced_date: text(item, "servicedDate"),
-            serviced_period: item
-                .get("servicedPeriod")
-                .map(|period| (text(period, "start"), text(period, "end"))),
+impl<'d> Serviced<'d> {
+    pub(super) fn of(line: Option<&Line<'d>>) -> Serviced<'d> {
+        let item = line.map(|line| line.node);
+        let period = item.and_then(|item| item.get("servicedPeriod"));
+        Serviced {
+            date: item.and_then(|item| item.text_of("servicedDate")),
+            start: period.and_then(|period| period.text_of("start")),
+            end: period.and_then(|period| period.text_of("end")),
         }
     }
 
-    pub(super) fn trace_numbers(&self) -> Vec<EchoedIdentifier<'_>> {
-        self.traces
-            .iter()
-            .map(|(system, value)| EchoedIdentifier { system: system.as_deref(), value })
-            .collect()
-    }
-
-    pub(super) fn requested_for(&self) -> Option<RequestedDate<'_>> {
-        match (&self.serviced_date, &self.serviced_period) {
-            (Some(date), _) => Some(RequestedDate::Date(date)),
-            (None, Some((start, end))) => {
+    pub(super) fn requested(&self) -> Option<RequestedDate<'_>> {
+        match (&self.date, &self.start, &self.end) {
+            (Some(date), _, _) => Some(RequestedDate::Date(date)),
+            (None, None, None) => None,
+            (None, start, end) => {
                 Some(RequestedDate::Period { start: start.as_deref(), end: end.as_deref() })
             }
-            (None, None) => None,
         }
     }
 }

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::claim_echo::{Echo, LineStrings, identifier, identifier_text};
+use super::claim_echo::{Parties, Serviced, echoed, resources, token};
 use super::world::{day_of, instant};
 use super::{Service, ServiceError};
 use crate::facts::{Case, CoverageStanding};
-use crate::fhir::{Document, Fault, Node, Rules};
+use crate::fhir::{Document, Fault, Rules};
 use crate::ig::PasVersion;
 use crate::intake::dossier::Dossier;
 use crate::intake::pas_request::{PasRequest, Profile};
@@ -120,9 +120,8 @@ impl Service {
             })
             .collect();
         let numbers = self.numbers(&judged).await?;
-        let bundle_identifier = identifier_text(request.bundle);
-        let claim_identifier =
-            request.pool.entry(request.claim).and_then(|claim| identifier_text(claim.node));
+        let bundle_identifier = request.identifier.as_ref().and_then(token);
+        let claim_identifier = request.claim_identifiers.first().and_then(token);
         let similar = self
             .store
             .similar_submissions(&Likeness {
@@ -251,33 +250,37 @@ impl Service {
     ) -> Result<String, ServiceError> {
         let (bundle_id, response_id) = (self.world.new_id(), self.world.new_id());
         let timestamp = instant(self.world.now());
-        let claim = request.pool.entry(request.claim).map(|entry| entry.node);
-        let claim = claim.ok_or(ServiceError::Internal("the Claim is gone"))?;
-        let echo = Echo::of(&request.pool, request.claim, claim);
+        let parties = Parties::of(request);
         let own_identifier = format!("{}/claim-response", self.terms.public_base);
-        let (system, value) = identifier(request.bundle)
-            .unwrap_or_else(|| (Some(own_identifier.clone()), bundle_id.clone()));
-        let system = system.unwrap_or_else(|| own_identifier.clone());
-        let notes: Vec<Vec<String>> = lines.iter().map(notes_of).collect();
-        let items: Vec<Node<'_>> = claim.each("item").collect();
-        let strings: Vec<LineStrings> = items.iter().map(|item| LineStrings::of(*item)).collect();
+        let sent = request.identifier.as_ref().and_then(echoed);
+        let resources = resources(request);
+        let line_of = |sequence: u32| request.lines.iter().find(|line| line.sequence == sequence);
+        let parts: Vec<(Vec<String>, Serviced<'_>)> = lines
+            .iter()
+            .map(|line| (notes_of(line), Serviced::of(line_of(line.sequence))))
+            .collect();
         let answer = ClaimAnswer {
             version,
             bundle_id: &bundle_id,
-            bundle_identifier: (&system, &value),
+            bundle_identifier: match sent {
+                Some(sent) => (sent.system.unwrap_or(&own_identifier), sent.value),
+                None => (&own_identifier, &bundle_id),
+            },
             timestamp: &timestamp,
             response_id: &response_id,
             response_identifier: (&own_identifier, &response_id),
-            claim: echo.claim(),
-            echoed: echo.resources.iter().map(|(url, raw)| (url.as_str(), *raw)).collect(),
+            claim: parties.claim(request),
+            echoed: resources.iter().map(|(url, raw)| (&**url, *raw)).collect(),
             lines: lines
                 .iter()
-                .zip(&notes)
-                .zip(&strings)
-                .map(|((line, notes), strings)| LineAnswer {
+                .zip(&parts)
+                .map(|(line, (notes, serviced))| LineAnswer {
                     sequence: line.sequence,
-                    trace_numbers: strings.trace_numbers(),
-                    requested_for: strings.requested_for(),
+                    trace_numbers: line_of(line.sequence)
+                        .into_iter()
+                        .flat_map(|line| line.trace_numbers.iter().filter_map(echoed))
+                        .collect(),
+                    requested_for: serviced.requested(),
                     action: action(line, notes),
                 })
                 .collect(),

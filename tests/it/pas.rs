@@ -466,3 +466,22 @@ fn every_line_of_a_claim_with_several_items_is_answered_on_its_own() {
     let response = claim_response(&answer);
     assert_eq!(response["item"][1]["itemSequence"], 7);
 }
+
+#[test]
+fn an_insurer_that_is_contained_in_the_claim_is_named_by_its_npi() {
+    let server = Server::start();
+    let mut bundle = json(&fixture("pas/pend-braf-unknown"));
+    let insurer = bundle["entry"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["resource"]["identifier"][0]["value"] == "1992000012")
+        .map(|entry| entry["resource"].clone())
+        .unwrap();
+    let claim = &mut bundle["entry"][0]["resource"];
+    claim["contained"] = json!([insurer]);
+    claim["insurer"] = json!({"reference": format!("#{}", insurer["id"].as_str().unwrap())});
+    let response = claim_response(&server.submit("2.2.1", bundle.to_string()));
+    assert_eq!(response["insurer"]["identifier"]["value"], "1992000012");
+    assert!(response["insurer"].get("reference").is_none());
+}

@@ -13,6 +13,7 @@ use priorauth::render::capability::{Capability, Routed, statement};
 use priorauth::render::{echo, outcome};
 use serde_json::Value;
 
+use crate::harness::{Server, fixture, stories};
 use crate::samples::{hook, submission};
 
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -144,16 +145,46 @@ fn outcome_of_two_faults() -> String {
     outcome::of_faults(&[fault("Bundle.entry[0].resource.insurer"), fault("$this")]).unwrap()
 }
 
-#[tokio::test]
-async fn the_validator_finds_no_error_in_anything_that_we_send() {
+/// What a server answers to every fixture, at both versions of its guide.
+fn answered() -> Vec<(&'static str, String, String)> {
+    let server = Server::start();
+    let mut answered = Vec::new();
+    for (version, guide) in [("2.0.1", "pas-2.0.1"), ("2.2.1", "pas-2.2.1")] {
+        for story in stories("pas") {
+            let answer = server.submit(version, fixture(&format!("pas/{story}")));
+            answer.good();
+            answered.push((guide, format!("answer to {story}"), answer.text));
+        }
+    }
+    for (version, guide) in [("2.0", "crd-2.0.1"), ("2.2", "crd-2.2.0")] {
+        for story in stories("crd") {
+            let answer = server.sign(version, fixture(&format!("crd/{story}"))).good();
+            let actions = answer["systemActions"].as_array().cloned().unwrap_or_default();
+            for action in actions {
+                let order = action["resource"].to_string();
+                answered.push((guide, format!("order of {story}"), order));
+            }
+        }
+    }
+    answered
+}
+
+#[test]
+fn the_validator_finds_no_error_in_anything_that_we_send() {
     let tool = match tool() {
         Ok(tool) => tool,
         Err(why) => return println!("skipped: {why}"),
     };
+    let answered = answered();
+    assert!(answered.len() > 30, "the fixtures were answered");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(judge(&tool, sent().into_iter().chain(answered).collect()));
+}
+
+async fn judge(tool: &Path, sent: Vec<(&'static str, String, String)>) {
     let folder = tempfile::tempdir().unwrap();
-    let validator = Validator::start(&tool, folder.path()).await;
+    let validator = Validator::start(tool, folder.path()).await;
     let mut found = Vec::new();
-    let sent = sent();
     for (guide, name, text) in &sent {
         let errors = validator.errors(guide, text).await;
         found.extend(errors.into_iter().map(|error| format!("{guide}, {name}: {error}")));

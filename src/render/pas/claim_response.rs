@@ -1,7 +1,7 @@
 //! The `ClaimResponse` itself.
 
 use super::notes::Notes;
-use super::{ClaimAnswer, EchoedCoding, LineAction, line};
+use super::{ClaimAnswer, EchoedCoding, EchoedParty, LineAction, line};
 use crate::fhir::write::r4::resources::ClaimResponse;
 use crate::fhir::write::r4::types::{
     CodeableConcept, Extension, ExtensionValue, Identifier, Period, Reference,
@@ -23,10 +23,10 @@ pub(super) fn build(answer: &ClaimAnswer<'_>) -> ClaimResponse {
         status: "active".into(),
         r#type: Box::new(kind(&claim.kind)),
         r#use: "preauthorization".into(),
-        patient: Box::new(build::reference(claim.patient)),
+        patient: Box::new(party(claim.patient)),
         created: answer.timestamp.into(),
-        insurer: Box::new(build::reference(claim.insurer)),
-        requestor: Some(Box::new(build::reference(claim.requestor))),
+        insurer: Box::new(party(claim.insurer)),
+        requestor: Some(Box::new(party(claim.requestor))),
         request: Some(Box::new(request(answer))),
         // PAS 2.2.1 ClaimResponseOutcome has no `queued`; pending is A4 on the item (trap T4).
         outcome: "complete".into(),
@@ -42,6 +42,16 @@ pub(super) fn build(answer: &ClaimAnswer<'_>) -> ClaimResponse {
 fn kind(codings: &[EchoedCoding<'_>]) -> CodeableConcept {
     let coding = codings.iter().map(|coding| build::coding(coding.system, coding.code)).collect();
     CodeableConcept { coding, ..CodeableConcept::default() }
+}
+
+fn party(party: EchoedParty<'_>) -> Reference {
+    let identifier = party.identifier.map(|it| Box::new(build::identifier(it.system, it.value)));
+    Reference {
+        reference: party.reference.map(Into::into),
+        identifier,
+        display: party.display.map(Into::into),
+        ..Reference::default()
+    }
 }
 
 /// The Claim by URL and by identifier (PAS 2.6, trap T33).

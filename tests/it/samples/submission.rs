@@ -2,8 +2,8 @@
 
 use priorauth::ig::PasVersion;
 use priorauth::render::pas::{
-    ClaimAnswer, ClaimEcho, EchoedCoding, EchoedIdentifier, LineAction, LineAnswer, RequestedDate,
-    response_bundle,
+    ClaimAnswer, ClaimEcho, EchoedCoding, EchoedIdentifier, EchoedParty, LineAction, LineAnswer,
+    RequestedDate, response_bundle,
 };
 use priorauth::terms::{Day, Npi};
 
@@ -52,9 +52,9 @@ pub(crate) fn answer(
                 system: Some("http://terminology.hl7.org/CodeSystem/claim-type"),
                 code: "institutional",
             }],
-            patient: PATIENT,
-            insurer: INSURER,
-            requestor: REQUESTOR,
+            patient: entry(PATIENT),
+            insurer: entry(INSURER),
+            requestor: entry(REQUESTOR),
         },
         echoed,
         lines: lines.collect(),
@@ -134,4 +134,9 @@ fn claim(version: PasVersion, lines: usize) -> String {
         r#"{{"resourceType":"Claim","id":"cl-1","meta":{{"profile":["{base}/{profile}"]}},"identifier":[{{"system":"urn:trnorg:1234567893","value":"PA-20260302-1"}}],"status":"active","type":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/claim-type","code":"institutional"}}]}},"use":"preauthorization","patient":{{"reference":"{PATIENT}"}},"created":"2026-03-02","insurer":{{"reference":"{INSURER}"}},"provider":{{"reference":"{REQUESTOR}"}},"priority":{{"coding":[{{"system":"http://terminology.hl7.org/CodeSystem/processpriority","code":"normal"}}]}},"insurance":[{{"sequence":1,"focal":true,"coverage":{{"reference":"{COVERAGE}"}}}}],"item":[{}]}}"#,
         items.join(",")
     )
+}
+
+/// A party that is an entry of the answer.
+fn entry(url: &str) -> EchoedParty<'_> {
+    EchoedParty { reference: Some(url), ..EchoedParty::default() }
 }
