@@ -6,6 +6,11 @@
 //! - `decision`: everything that a request costs without the network and without the disk: read,
 //!   facts, evaluate, render. The store is one that keeps nothing.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a bench stops at the first thing that is not as it should be"
+)]
+
 use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Floor 1: CDS Hooks on the wire, read leniently.
 //!
-//! Real clients send over-long ids, empty tokens, Bundles without type, OperationOutcomes inside
+//! Real clients send over-long ids, empty tokens, Bundles without type, `OperationOutcomes` inside
 //! prefetch (crd.md 7, rulings 37): none of it is refused.
 
 use std::borrow::Cow;

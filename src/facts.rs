@@ -9,8 +9,8 @@ pub mod order;
 pub mod source;
 
 pub use evidence::{
-    Allergy, Answer, Authorization, Component, Condition, ConditionLink, Evidence, MedicationKind,
-    MedicationUse, Observation, Stage, Value,
+    AdverseEvent, Allergy, Answer, Authorization, Component, Condition, ConditionLink, Evidence,
+    MedicationKind, MedicationUse, Observation, Procedure, Stage, Suspect, Value,
 };
 pub use order::{
     Amount, CoverageStanding, DateOrigin, Line, Membership, Order, Patient, Prescriber, Product,

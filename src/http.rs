@@ -59,7 +59,12 @@ impl App {
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let called = format!("{}{}", self.called_base, uri.path());
         match self.clients.authenticate(header, &called, self.service.now()) {
-            Ok(caller) => Ok(caller.client_id),
+            Ok(Caller { client_id, token_seen_before }) => {
+                if token_seen_before {
+                    tracing::warn!(client = &*client_id, "a token was used again");
+                }
+                Ok(client_id)
+            }
             Err(refusal) => {
                 tracing::warn!(reason = ?refusal, "call refused");
                 Err(Problem::unauthorized())

@@ -59,7 +59,8 @@ fn rulebook(files: &Files) -> Result<Rulebook, ProfilesError> {
         files.iter().filter_map(inside).collect()
     };
     let plans = below("plans/");
-    let mut plan_files = plans.iter().filter(|(path, _)| path.ends_with(".toml"));
+    let mut plan_files =
+        plans.iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|it| it == "toml"));
     let (Some((path, text)), None) = (plan_files.next(), plan_files.next()) else {
         return Err(ProfilesError::Plans(plans.len()));
     };

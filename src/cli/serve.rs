@@ -125,9 +125,10 @@ impl Running {
     pub async fn stop(self) -> anyhow::Result<()> {
         // Nobody listens any more if the server has stopped by itself.
         let _ = self.stop.send(true);
-        match tokio::time::timeout(self.grace, self.served).await {
-            Ok(served) => served.context("waiting for the server")?.context("serving")?,
-            Err(_) => tracing::warn!("requests were still open when the time to stop was over"),
+        if let Ok(served) = tokio::time::timeout(self.grace, self.served).await {
+            served.context("waiting for the server")?.context("serving")?;
+        } else {
+            tracing::warn!("requests were still open when the time to stop was over");
         }
         self.service.close().await.context("closing the store")?;
         tracing::info!("stopped");

@@ -15,8 +15,12 @@ pub struct Evidence {
     pub medications: Vec<MedicationUse>,
     /// Observation resources.
     pub observations: Vec<Observation>,
-    /// AllergyIntolerance resources.
+    /// `AllergyIntolerance` resources.
     pub allergies: Vec<Allergy>,
+    /// Procedure resources.
+    pub procedures: Vec<Procedure>,
+    /// `AdverseEvent` resources.
+    pub adverse_events: Vec<AdverseEvent>,
     /// Diagnosis codes of the Claim: mentions, which prove nothing by themselves.
     pub mentions: Vec<(Concept, Source)>,
     /// Authorizations in our own store.
@@ -73,11 +77,11 @@ pub enum ConditionLink {
 /// Which resource speaks of a medication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MedicationKind {
-    /// MedicationStatement.
+    /// `MedicationStatement`.
     Statement,
-    /// MedicationRequest.
+    /// `MedicationRequest`.
     Request,
-    /// MedicationAdministration.
+    /// `MedicationAdministration`.
     Administration,
 }
 
@@ -94,9 +98,9 @@ pub struct MedicationUse {
     pub code: Concept,
     /// `status`.
     pub status: Option<Box<str>>,
-    /// `intent` of a MedicationRequest.
+    /// `intent` of a `MedicationRequest`.
     pub intent: Option<Box<str>>,
-    /// `doNotPerform` of a MedicationRequest.
+    /// `doNotPerform` of a `MedicationRequest`.
     pub do_not_perform: bool,
     /// Why it was stopped or not given.
     pub status_reasons: Vec<Concept>,
@@ -172,7 +176,7 @@ pub enum Value {
     },
 }
 
-/// An AllergyIntolerance.
+/// An `AllergyIntolerance`.
 #[derive(Clone, Debug)]
 pub struct Allergy {
     /// Which record.
@@ -187,6 +191,41 @@ pub struct Allergy {
     pub verification_status: Option<Box<str>>,
     /// Whether a reaction is recorded.
     pub has_reaction: bool,
+}
+
+/// A Procedure.
+#[derive(Clone, Debug)]
+pub struct Procedure {
+    /// Which record.
+    pub id: FactId,
+    /// Its date: when it was performed.
+    pub source: Source,
+    /// `Procedure.code`, and what was used in it.
+    pub code: Concept,
+    /// `status`.
+    pub status: Option<Box<str>>,
+}
+
+/// An `AdverseEvent`.
+#[derive(Clone, Debug)]
+pub struct AdverseEvent {
+    /// Which record.
+    pub id: FactId,
+    /// Its date: when it happened, else when it was detected or recorded.
+    pub source: Source,
+    /// `actuality`: `actual`, or `potential` for a near miss.
+    pub actuality: Option<Box<str>>,
+    /// What may have caused it: records of a medication, or its codes.
+    pub suspects: Vec<Suspect>,
+}
+
+/// What may have caused an adverse event.
+#[derive(Clone, Debug)]
+pub struct Suspect {
+    /// The record of it, where it is one of the request.
+    pub record: Option<FactId>,
+    /// Its codes, where the suspect is a Medication or a Substance.
+    pub code: Concept,
 }
 
 /// An authorization in our own store.

@@ -111,6 +111,8 @@ pub struct Prescriber {
     pub name: Option<String>,
     /// Where the prescriber is named.
     pub source: Source,
+    /// The Practitioner, where the request holds it.
+    pub person: Option<FactId>,
     /// An NPI that does not pass its check digit was given: a data error, not a verdict.
     pub npi_is_wrong: bool,
     /// What the records say of the prescriber's specialty; outdated ones are left out already.

@@ -53,11 +53,19 @@ impl<'d> Pool<'d> {
         let id = node.text_of("id");
         let local = id.as_ref().map(|id| format!("{kind}/{id}"));
         let known_url = full_url.as_deref().and_then(|url| self.by_url.get(url).copied());
-        let known_local = match &full_url {
-            None => local.as_ref().and_then(|local| self.by_type_and_id.get(local).copied()),
-            Some(_) => None,
-        };
+        // A resource without a URL is the one of that name; with a URL it is the same only as one
+        // that came without: `prefetch.patient` beside a searchset that includes the patient.
+        let known_local = local
+            .as_ref()
+            .and_then(|local| self.by_type_and_id.get(local).copied())
+            .filter(|place| {
+                full_url.is_none()
+                    || self.entries.get(*place).is_some_and(|entry| entry.full_url.is_none())
+            });
         if let Some(place) = known_url.or(known_local) {
+            if let Some(url) = full_url {
+                self.by_url.entry(url.into_owned()).or_insert(place);
+            }
             return place;
         }
         let place = self.entries.len();
@@ -176,13 +184,13 @@ mod tests {
     use super::*;
     use crate::fhir::strict_json::{Document, Rules};
 
-    const BUNDLE: &str = r##"{"resourceType":"Bundle","entry":[
+    const BUNDLE: &str = r#"{"resourceType":"Bundle","entry":[
         {"fullUrl":"https://a.test/fhir/Claim/1","resource":{"resourceType":"Claim","id":"1",
           "contained":[{"resourceType":"Organization","id":"o"}]}},
         {"fullUrl":"https://a.test/fhir/Patient/1","resource":{"resourceType":"Patient","id":"1"}},
         {"fullUrl":"https://b.test/fhir/Patient/1","resource":{"resourceType":"Patient","id":"1"}},
         {"fullUrl":"urn:uuid:4f0c1f34-1f05-4d3c-9d26-0d6d3f0a0001","resource":{"resourceType":"Coverage","id":"c"}}
-    ]}"##;
+    ]}"#;
 
     #[test]
     fn references_are_read_against_the_base_of_the_referring_entry() {

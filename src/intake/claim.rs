@@ -7,7 +7,7 @@ use super::reader::{concept, extension, source, span, when};
 use super::subject::Subject;
 use crate::facts::{
     CoverageStanding, DateOrigin, Line, Order, Prescriber, Product, Reason, ServiceDate, Setting,
-    Site, Source, SourceKind, Stated,
+    Site, Source, SourceKind, Specialty, Stated,
 };
 use crate::fhir::{Entry, Node, Pool};
 use crate::policy::Plan;
@@ -117,10 +117,10 @@ impl<'d> ClaimReader<'_, 'd> {
             source: self.at(format!("Claim.item[{index}]")),
             is: parts.is,
             products,
-            service_date: self.service_date(item, index, &parts.occurrence, &requested_on),
+            service_date: self.service_date(item, index, parts.occurrence.as_ref(), &requested_on),
             requested_on,
             reasons,
-            prescriber: parts.prescriber.or_else(|| self.ordering_member(item)),
+            prescriber: self.prescriber(item, parts.prescriber.take()),
             sites,
             settings,
             amount: item
@@ -162,7 +162,7 @@ impl<'d> ClaimReader<'_, 'd> {
         &self,
         item: Node<'d>,
         index: usize,
-        occurrence: &Option<Stated<When>>,
+        occurrence: Option<&Stated<When>>,
         requested_on: &Stated<When>,
     ) -> ServiceDate {
         let serviced =
@@ -229,22 +229,44 @@ impl<'d> ClaimReader<'_, 'd> {
         self.claim.each("careTeam").enumerate().filter(|(_, member)| belongs(member)).collect()
     }
 
-    /// The person on the care team who orders: by role, or as the only one, without any role.
-    fn ordering_member(&self, item: Node<'d>) -> Option<Prescriber> {
-        let people: Vec<(usize, Node<'d>)> = self
-            .care_team(item)
-            .into_iter()
-            .filter(|(_, member)| {
-                let kind = self.kind_of(member.get("provider"));
-                matches!(kind.as_deref(), Some("Practitioner" | "PractitionerRole"))
-            })
-            .collect();
+    /// Who prescribes (clinical.md 3): the care team's ordering member, else the requester of the
+    /// requested service, else the only person on the care team, if without any role.
+    ///
+    /// What the care team states of the requester's specialty counts as the requester's.
+    fn prescriber(&self, item: Node<'d>, requester: Option<Prescriber>) -> Option<Prescriber> {
+        let people = self.people(item);
         let ordering = people.iter().find(|(_, member)| has_ordering_role(*member));
         let alone = match people.as_slice() {
             [only] if only.1.get("role").is_none() => Some(only),
             _ => None,
         };
-        let (index, member) = ordering.or(alone)?;
+        let read = |(index, member): &(usize, Node<'d>)| self.member(*index, *member);
+        let Some(mut requester) = requester else { return ordering.or(alone).and_then(read) };
+        let same =
+            |member: &Prescriber| member.person.is_some() && member.person == requester.person;
+        if let Some(other) = ordering.and_then(read).filter(|member| !same(member)) {
+            return Some(other);
+        }
+        let own = people.iter().filter_map(read).filter(|member| same(member));
+        let stated: Vec<Specialty> = own.flat_map(|member| member.specialties).collect();
+        for specialty in stated {
+            if !requester.specialties.iter().any(|known| known.source == specialty.source) {
+                requester.specialties.push(specialty);
+            }
+        }
+        Some(requester)
+    }
+
+    /// The members of the care team who are persons.
+    fn people(&self, item: Node<'d>) -> Vec<(usize, Node<'d>)> {
+        let is_person = |member: &Node<'d>| {
+            let kind = self.kind_of(member.get("provider"));
+            matches!(kind.as_deref(), Some("Practitioner" | "PractitionerRole"))
+        };
+        self.care_team(item).into_iter().filter(|(_, member)| is_person(member)).collect()
+    }
+
+    fn member(&self, index: usize, member: Node<'d>) -> Option<Prescriber> {
         let at = |element: &str| self.at(format!("Claim.careTeam[{index}].{element}"));
         let provider = member.get("provider")?;
         let mut named = prescriber(self.pool, provider, self.place, at("provider"));
@@ -268,7 +290,7 @@ impl<'d> ClaimReader<'_, 'd> {
         let mut settings = Vec::new();
         let mut push = |reference: Option<Node<'d>>, is_named: bool, element: String| {
             let found = reference
-                .and_then(|it| site(self.pool, it, self.place, is_named, self.at(element)));
+                .and_then(|it| site(self.pool, it, self.place, is_named, &self.at(element)));
             sites.extend(found);
         };
         push(item.get("locationReference"), true, format!("Claim.item[{index}].locationReference"));

@@ -9,8 +9,8 @@ use super::reader::{
 };
 use super::subject::Subject;
 use crate::facts::{
-    Allergy, Component, Condition, ConditionLink, Evidence, FactId, Gap, MedicationKind,
-    MedicationUse, Observation, SourceKind, Stage,
+    AdverseEvent, Allergy, Component, Condition, ConditionLink, Evidence, FactId, Gap,
+    MedicationKind, MedicationUse, Observation, Procedure, SourceKind, Stage, Suspect,
 };
 use crate::fhir::{Entry, Node, Pool};
 use crate::terms::{Concept, Span, When};
@@ -23,7 +23,9 @@ pub fn evidence(pool: &Pool<'_>, subject: &Subject) -> (Evidence, Vec<Gap>) {
     for (place, entry) in pool.entries().iter().enumerate() {
         let about = match &*entry.kind {
             "AllergyIntolerance" => "patient",
-            "Condition"
+            "AdverseEvent"
+            | "Procedure"
+            | "Condition"
             | "MedicationStatement"
             | "MedicationRequest"
             | "MedicationAdministration"
@@ -39,6 +41,8 @@ pub fn evidence(pool: &Pool<'_>, subject: &Subject) -> (Evidence, Vec<Gap>) {
             "Condition" => evidence.conditions.push(reader.condition()),
             "Observation" => evidence.observations.push(reader.observation()),
             "AllergyIntolerance" => evidence.allergies.push(reader.allergy()),
+            "Procedure" => evidence.procedures.push(reader.procedure()),
+            "AdverseEvent" => evidence.adverse_events.push(reader.adverse_event()),
             "MedicationStatement" => {
                 evidence.medications.push(reader.medication(MedicationKind::Statement));
             }
@@ -241,6 +245,45 @@ impl Reader<'_, '_> {
             }
         }
         said
+    }
+
+    fn procedure(&self) -> Procedure {
+        let node = self.node;
+        let date =
+            when(node.get("performedDateTime")).or(span(node.get("performedPeriod")).any_date());
+        let mut code = concept(node.get("code"));
+        for used in concepts(node, "usedCode") {
+            join(&mut code, used);
+        }
+        Procedure {
+            id: self.id(),
+            source: self.source("Procedure.code", date),
+            code,
+            status: self.status(),
+        }
+    }
+
+    fn adverse_event(&self) -> AdverseEvent {
+        let node = self.node;
+        let date =
+            ["date", "detected", "recordedDate"].iter().find_map(|name| when(node.get(name)));
+        let suspect = |suspect: Node<'_>| {
+            let instance = suspect.get("instance");
+            let record = instance.and_then(|it| self.pool.follow(it, self.place));
+            let entry = record.and_then(|place| self.pool.entry(place));
+            let code = entry.map(|entry| concept(entry.node.get("code"))).unwrap_or_default();
+            Suspect { record: record.map(FactId), code }
+        };
+        AdverseEvent {
+            id: self.id(),
+            source: self.source("AdverseEvent.suspectEntity", date),
+            actuality: if node.get("modifierExtension").is_some() {
+                None
+            } else {
+                word(node, "actuality")
+            },
+            suspects: node.each("suspectEntity").map(suspect).collect(),
+        }
     }
 
     fn allergy(&self) -> Allergy {

@@ -1,4 +1,4 @@
-//! What an order resource says: MedicationRequest, ServiceRequest and their like.
+//! What an order resource says: `MedicationRequest`, `ServiceRequest` and their like.
 //!
 //! The same reading serves a draft order of a hook and the requested service of a Claim's item.
 
@@ -95,11 +95,9 @@ pub fn read_encounter(
     let at = |element: &'static str| source(entry, element, SourceKind::Record);
     settings.push(Setting { concept: class, source: at("Encounter.class") });
     let provider = entry.node.get("serviceProvider");
-    sites.extend(
-        provider.and_then(|reference| {
-            site(pool, reference, place, true, at("Encounter.serviceProvider"))
-        }),
-    );
+    sites.extend(provider.and_then(|reference| {
+        site(pool, reference, place, true, &at("Encounter.serviceProvider"))
+    }));
 }
 
 struct OrderReader<'p, 'd> {
@@ -180,7 +178,7 @@ impl<'d> OrderReader<'_, 'd> {
 
     fn sites(&self) -> Vec<Site> {
         let at = |reference: Node<'d>, element: &str| {
-            site(self.pool, reference, self.place, true, self.at(element))
+            site(self.pool, reference, self.place, true, &self.at(element))
         };
         let locations = self.node.each("locationReference");
         let mut sites: Vec<Site> =
@@ -234,7 +232,7 @@ impl<'d> OrderReader<'_, 'd> {
             let days: std::collections::BTreeSet<_> = timing
                 .each("event")
                 .filter_map(|event| when(Some(event)))
-                .map(|day| day.first())
+                .map(super::super::terms::date::When::first)
                 .collect();
             let repeat = timing.get("repeat");
             let count = number(repeat.and_then(|repeat| repeat.get("count")));

@@ -1,7 +1,7 @@
 //! Prescribers and places: who and where, with what the records say of them.
 
 use super::reader::{concept, concepts, npi, person_name, source, span, word};
-use crate::facts::{Prescriber, Site, Source, SourceKind, Specialty};
+use crate::facts::{FactId, Prescriber, Site, Source, SourceKind, Specialty};
 use crate::fhir::{Node, Pool};
 use crate::terms::Span;
 
@@ -11,6 +11,7 @@ pub fn prescriber(pool: &Pool<'_>, reference: Node<'_>, from: usize, at: Source)
     let mut prescriber = Prescriber {
         name: word(reference, "display").map(Into::into),
         source: at,
+        person: None,
         npi_is_wrong: false,
         specialties: Vec::new(),
     };
@@ -26,6 +27,7 @@ pub fn prescriber(pool: &Pool<'_>, reference: Node<'_>, from: usize, at: Source)
         }
         _ => (None, None),
     };
+    prescriber.person = practitioner.map(FactId);
     if let Some(practitioner) = practitioner {
         read_practitioner(pool, practitioner, &mut prescriber);
     }
@@ -106,7 +108,7 @@ pub fn site(
     reference: Node<'_>,
     from: usize,
     is_named_as_site: bool,
-    at: Source,
+    at: &Source,
 ) -> Option<Site> {
     let named = |npi, name| Site { npi, name, is_named_as_site, source: at.clone() };
     let display = || word(reference, "display").map(String::from);
@@ -128,18 +130,17 @@ pub fn site(
     let name = || word(node, "name").map(String::from).or_else(display);
     match &*entry.kind {
         "Organization" => Some(named(npi(node), name())),
-        "Location" => match npi(node) {
-            Some(number) => Some(named(Some(number), name())),
-            None => {
+        "Location" => {
+            if let Some(number) = npi(node) {
+                Some(named(Some(number), name()))
+            } else {
                 let owner = node
                     .get("managingOrganization")
-                    .and_then(|owner| site(pool, owner, place, is_named_as_site, at.clone()));
+                    .and_then(|owner| site(pool, owner, place, is_named_as_site, at));
                 Some(owner.unwrap_or_else(|| named(None, name())))
             }
-        },
-        "PractitionerRole" => {
-            site(pool, node.get("organization")?, place, is_named_as_site, at.clone())
         }
+        "PractitionerRole" => site(pool, node.get("organization")?, place, is_named_as_site, at),
         _ => None,
     }
 }

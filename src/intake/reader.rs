@@ -7,7 +7,7 @@ use crate::fhir::{Entry, Node, Pool};
 use crate::terms::id::NpiError;
 use crate::terms::{Coding, Concept, Npi, Span, When};
 
-/// A CodeableConcept; a bare Coding is read as one too.
+/// A `CodeableConcept`; a bare Coding is read as one too.
 #[must_use]
 pub fn concept(node: Option<Node<'_>>) -> Concept {
     let Some(node) = node else { return Concept::default() };
@@ -21,7 +21,7 @@ pub fn concept(node: Option<Node<'_>>) -> Concept {
     });
     Concept {
         codings: codings.iter().filter_map(|coding| coded(*coding)).collect(),
-        text: text.map(|text| text.trim().into()).filter(|text: &Box<str>| !text.is_empty()),
+        text: text.filter(|text| !text.trim().is_empty()).map(|text| text.trim().into()),
     }
 }
 
@@ -31,7 +31,7 @@ fn coded(node: Node<'_>) -> Option<Coding> {
     Some(Coding::from_uri(&system, &code))
 }
 
-/// The CodeableConcepts of an element that may be one or many.
+/// The `CodeableConcepts` of an element that may be one or many.
 pub fn concepts<'d>(node: Node<'d>, name: &str) -> impl Iterator<Item = Concept> + use<'d> {
     node.each(name).collect::<Vec<_>>().into_iter().map(|it| concept(Some(it)))
 }
@@ -42,7 +42,7 @@ pub fn join(concept: &mut Concept, more: Concept) {
     concept.text = concept.text.take().or(more.text);
 }
 
-/// The code of a status that is a CodeableConcept.
+/// The code of a status that is a `CodeableConcept`.
 #[must_use]
 pub fn status_code(node: Option<Node<'_>>) -> Option<Box<str>> {
     let node = node?;
@@ -100,7 +100,7 @@ pub fn is_npi_system(system: &str) -> bool {
         || system.trim() == "urn:oid:2.16.840.1.113883.4.6"
 }
 
-/// A HumanName or name text.
+/// A `HumanName` or name text.
 #[must_use]
 pub fn person_name(node: Node<'_>) -> Option<String> {
     let name = node.each("name").next()?;

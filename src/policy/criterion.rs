@@ -126,7 +126,7 @@ pub enum Condition {
     /// One agent failed, or all are contraindicated.
     FailedTherapy(FailedTherapy),
     /// The biomarker is absent, or the therapy aimed at it failed.
-    BiomarkerOrTherapy(BiomarkerOrTherapy),
+    BiomarkerOrTherapy(Box<BiomarkerOrTherapy>),
     /// The place is in the registry, in the asked setting.
     SiteInRegistry(SiteInRegistry),
     /// The order is for the disease and not for another.
@@ -134,20 +134,21 @@ pub enum Condition {
     /// One dose is asked for, and none was given before.
     OneDose(OneDose),
     /// The patient is not in a state that excludes the therapy.
-    ExcludedState(ExcludedState),
+    ExcludedState(Box<ExcludedState>),
 }
 
 impl Condition {
     /// The value sets that the condition names, to be filled in by the reader.
     pub(super) fn codes_mut(&mut self) -> Vec<&mut Codes> {
         match self {
-            Condition::DiagnosisWithExtent(condition) => condition.codes_mut(),
-            Condition::AgeAtService(_) => Vec::new(),
+            // These read the codes of the disease, or none.
+            Condition::DiagnosisWithExtent(_)
+            | Condition::Indication(_)
+            | Condition::AgeAtService(_) => Vec::new(),
             Condition::PrescriberSpecialty(condition) => condition.codes_mut(),
             Condition::FailedTherapy(condition) => condition.codes_mut(),
             Condition::BiomarkerOrTherapy(condition) => condition.codes_mut(),
             Condition::SiteInRegistry(condition) => condition.codes_mut(),
-            Condition::Indication(condition) => condition.codes_mut(),
             Condition::OneDose(condition) => condition.codes_mut(),
             Condition::ExcludedState(condition) => condition.codes_mut(),
         }

@@ -50,14 +50,14 @@ fn coverage_doubt(edition: &Edition, coverage: &CoverageStanding) -> Option<Stri
 
 fn findings(edition: &Edition, text: &Text, case: Case<'_>, as_of: Day) -> Vec<Finding> {
     let is_product = |concept: &Concept| shelf::is_product(&edition.product, concept);
-    let picture = || Picture::of(case, &text.disease, as_of);
+    let picture = Picture::of(case, &text.disease, as_of);
     let mut findings = Vec::with_capacity(text.clauses.len());
     for clause in &text.clauses {
         let scene = Scene {
             case,
             as_of,
             disease: &text.disease,
-            picture: picture(),
+            picture: &picture,
             registry: &text.registry,
             product: &is_product,
             product_names: &edition.product.names,

@@ -154,7 +154,7 @@ fn read_policy(files: &Files, policy: &str, folders: &[&str]) -> Result<Policy, 
                 whole.insert(edition.effective, Arc::new(edition.edition));
             }
             Some((renewed, line)) => {
-                renewals.push((edition.effective, renewed, line, edition.file))
+                renewals.push((edition.effective, renewed, line, edition.file));
             }
         }
     }
@@ -199,12 +199,11 @@ fn read_edition(files: &Files, policy: &str, folder: &str) -> Result<Read, Vec<P
     }
     let renews = raw.renews.as_ref().and_then(|day| {
         let line = line_of(text, day.span().start);
-        match day.get_ref().parse::<Day>() {
-            Ok(day) => Some((day, line)),
-            Err(_) => {
-                errors.push(error(&file, Some(line), "`renews` is no day of the form YYYY-MM-DD"));
-                None
-            }
+        if let Ok(day) = day.get_ref().parse::<Day>() {
+            Some((day, line))
+        } else {
+            errors.push(error(&file, Some(line), "`renews` is no day of the form YYYY-MM-DD"));
+            None
         }
     });
     let off_file = match &raw.text {

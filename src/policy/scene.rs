@@ -15,7 +15,7 @@ pub struct Scene<'s> {
     /// The codes of the policy's disease.
     pub disease: &'s Disease,
     /// How the disease shows in the records.
-    pub picture: Picture<'s>,
+    pub picture: &'s Picture<'s>,
     /// The qualified places.
     pub registry: &'s Registry,
     /// Whether a concept is the policy's product.

@@ -47,7 +47,7 @@ pub enum Choice<'s> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Naming {
     No,
-    /// By a code of its own, or by an unclassified code together with its name.
+    /// By a code of its own.
     ByCode,
     /// By words alone, or by codes that contradict each other.
     InDoubt(&'static str),
@@ -172,7 +172,10 @@ impl Policy {
             (true, false, _) => Naming::ByCode,
             (true, true, _) => Naming::InDoubt("the order names two different products"),
             (false, true, _) | (false, false, false) => Naming::No,
-            (false, false, true) if unclassified => Naming::ByCode,
+            // clinical.md 8: words find the policy, and a person confirms the product.
+            (false, false, true) if unclassified => Naming::InDoubt(
+                "the product is named in words beside an unclassified code, and not by its own code",
+            ),
             (false, false, true) => {
                 Naming::InDoubt("the product is named in words only, and not by a code")
             }

@@ -1,5 +1,7 @@
 //! `Claim/$submit`: judge each item, allot numbers, save, answer.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -15,8 +17,8 @@ use crate::policy::{Determination, Verdict, evaluate};
 use crate::render::pas::{ClaimAnswer, LineAction, LineAnswer, response_bundle};
 use crate::render::trace::{self, ItemTrace};
 use crate::store::{
-    AnswerRecord, Authorization, CaseId, CaseState, ContentDigest, LineRecord, NumberSeries,
-    PolicyEdition, Saved, SubmissionKey, SubmissionRecord,
+    AnswerRecord, Authorization, CaseId, CaseState, ContentDigest, Likeness, LineRecord,
+    NumberSeries, PolicyEdition, Saved, SubmissionKey, SubmissionRecord,
 };
 use crate::terms::Day;
 use crate::terms::date::shift;
@@ -52,6 +54,9 @@ impl From<crate::render::RenderError> for SubmitError {
 struct StoredTrace<'v> {
     item: ItemTrace<'v>,
     notes: &'v [String],
+    /// Cases that the same client opened with the same identifiers and other content, for the
+    /// reviewer to see (rulings 31).
+    similar_cases: &'v [String],
 }
 
 #[derive(Deserialize)]
@@ -106,11 +111,24 @@ impl Service {
             })
             .collect();
         let numbers = self.numbers(&judged).await?;
+        let bundle_identifier = identifier_text(request.bundle);
+        let claim_identifier =
+            request.pool.entry(request.claim).and_then(|claim| identifier_text(claim.node));
+        let similar = self
+            .store
+            .similar_submissions(&Likeness {
+                client: key.client.clone(),
+                digest: key.digest.clone(),
+                bundle_identifier: bundle_identifier.clone(),
+                claim_identifier: claim_identifier.clone(),
+            })
+            .await?;
+        let similar: Vec<String> = similar.iter().map(ToString::to_string).collect();
         let lines: Vec<LineRecord> = judged
             .iter()
             .zip(dossier.cases())
-            .map(|((sequence, verdict, decision), case)| {
-                line_record(*sequence, case, verdict, decision, &numbers)
+            .map(|((_, verdict, decision), case)| {
+                line_record(case, verdict, decision, &numbers, &similar)
             })
             .collect::<Result<_, _>>()?;
         let response = self.render(&request, version, &lines)?;
@@ -119,11 +137,8 @@ impl Service {
             .map_err(|_| ServiceError::Internal("a new id is no case id"))?;
         let record = SubmissionRecord {
             key,
-            bundle_identifier: identifier_text(request.bundle),
-            claim_identifier: request
-                .pool
-                .entry(request.claim)
-                .and_then(|claim| identifier_text(claim.node)),
+            bundle_identifier,
+            claim_identifier,
             body: document_text(body),
             case_id: case_id.clone(),
             member_id: member,
@@ -317,17 +332,18 @@ fn review_notes(verdict: &Verdict) -> Vec<String> {
 }
 
 fn line_record(
-    sequence: u32,
     case: Case<'_>,
     verdict: &Verdict,
     decision: &Decision,
     numbers: &Numbers,
+    similar_cases: &[String],
 ) -> Result<LineRecord, ServiceError> {
+    let sequence = case.order.sequence;
     let notes: &[String] = match decision {
         Decision::Pend(notes) => notes,
         Decision::Certify { .. } | Decision::NotRequired => &[],
     };
-    let stored = StoredTrace { item: trace::item(sequence, verdict), notes };
+    let stored = StoredTrace { item: trace::item(sequence, verdict), notes, similar_cases };
     let trace = serde_json::to_string(&stored)
         .map_err(|_| ServiceError::Internal("a trace cannot be written"))?;
     let (review_action, authorization, reference_number) = match decision {
@@ -392,7 +408,10 @@ fn member_of(dossier: &Dossier) -> String {
 
 fn digest(body: &[u8]) -> Result<ContentDigest, ServiceError> {
     let digest = Sha256::digest(body);
-    let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut text = String::with_capacity(64);
+    for byte in digest {
+        let _ = write!(text, "{byte:02x}");
+    }
     ContentDigest::parse(&text).map_err(|_| ServiceError::Internal("a digest is no digest"))
 }
 

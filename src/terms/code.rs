@@ -25,11 +25,11 @@ pub enum System {
     PlaceOfService,
     /// ICD-O-3 morphology.
     IcdO3,
-    /// HL7 v3 ActCode and the encounter classes in it.
+    /// HL7 v3 `ActCode` and the encounter classes in it.
     ActCode,
     /// HGNC gene identifiers.
     Hgnc,
-    /// Any other, by its URI.
+    /// Any other, by its URI, which is written with `http` whatever it came with.
     Other(Box<str>),
 }
 
@@ -93,7 +93,8 @@ impl System {
         if key.to_ascii_lowercase().starts_with("snomed.info/sct/") {
             return System::SnomedCt;
         }
-        System::Other(bare.into())
+        let unsecured = bare.strip_prefix("https://").map(|rest| format!("http://{rest}"));
+        System::Other(unsecured.unwrap_or_else(|| bare.to_owned()).into())
     }
 
     /// The URI that we write for it.
@@ -181,7 +182,7 @@ fn ndc(code: &str) -> String {
     }
 }
 
-/// What a FHIR CodeableConcept says: every coding, and the words beside them.
+/// What a FHIR `CodeableConcept` says: every coding, and the words beside them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Concept {
     /// All codings; each may say something of its own.
@@ -231,6 +232,10 @@ mod tests {
         }
         assert_eq!(System::from_uri("http://snomed.info/sct/731000124108"), System::SnomedCt);
         assert_eq!(System::from_uri("http://loinc.org|2.77"), System::Loinc);
+        assert_eq!(
+            System::from_uri("https://www.whocc.no/atc"),
+            System::from_uri("http://www.whocc.no/atc")
+        );
         assert_eq!(
             System::from_uri("http://loinc.example"),
             System::Other("http://loinc.example".into())

@@ -107,8 +107,8 @@ fn parse(text: &str) -> Option<When> {
     };
     let mut parts = date.split('-');
     let year = number(parts.next()?, 4)?;
-    let month = parts.next().map(|part| number(part, 2)).transpose_inner()?;
-    let day = parts.next().map(|part| number(part, 2)).transpose_inner()?;
+    let month = optional(parts.next()).ok()?;
+    let day = optional(parts.next()).ok()?;
     if parts.next().is_some() || year == 0 {
         return None;
     }
@@ -134,19 +134,9 @@ fn parse(text: &str) -> Option<When> {
     }
 }
 
-/// `Some(None)` for an absent part, `None` for one that is there and wrong.
-trait TransposeInner<T> {
-    fn transpose_inner(self) -> Option<Option<T>>;
-}
-
-impl<T> TransposeInner<T> for Option<Option<T>> {
-    fn transpose_inner(self) -> Option<Option<T>> {
-        match self {
-            None => Some(None),
-            Some(None) => None,
-            Some(some) => Some(some),
-        }
-    }
+/// A part that may be absent, but not wrong.
+fn optional(part: Option<&str>) -> Result<Option<i16>, ()> {
+    part.map(|part| number(part, 2).ok_or(())).transpose()
 }
 
 fn number(text: &str, digits: usize) -> Option<i16> {

@@ -91,11 +91,11 @@ fn a_module_uses_only_those_below_it() {
         };
         for line in above_tests(&text).lines().filter(|line| !is_comment(line)) {
             for rest in line.split("crate::").skip(1) {
-                let used: String =
+                let named: String =
                     rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 seen += 1;
-                if used != module && !used.is_empty() && !uses.contains(&used.as_str()) {
-                    breaches.push(format!("{}: {module} uses {used}", path.display()));
+                if named != module && !named.is_empty() && !uses.contains(&named.as_str()) {
+                    breaches.push(format!("{}: {module} uses {named}", path.display()));
                 }
             }
         }

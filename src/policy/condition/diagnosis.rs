@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use crate::facts::{Observation, Value};
-use crate::policy::criterion::Codes;
 use crate::policy::disease::{Class, Extent, Sighting};
 use crate::policy::finding::{Cited, SetAside};
 use crate::policy::scene::{Outcome, ReportStatus, Scene, Standing, aside, cite, found};
@@ -36,10 +35,6 @@ impl DiagnosisWithExtent {
     /// Asked: pathology and staging; what to make of a contradiction; and of a person, whether
     /// the special kind of the disease is meant.
     pub const ASKS: &'static [&'static str] = &["diagnosis", "extent", "conflict", "special"];
-
-    pub(in crate::policy) fn codes_mut(&mut self) -> Vec<&mut Codes> {
-        Vec::new()
-    }
 
     /// Finds the disease, then weighs what is known of its extent by date.
     #[must_use]

@@ -91,6 +91,22 @@ impl OneDose {
                 perhaps.push(cite(&record.source, format!("{}, by name only", record.code.name())));
             }
         }
+        for procedure in &scene.case.evidence.procedures {
+            let by_code = self.therapy.has(&procedure.code);
+            if !by_code && !procedure.code.mentions(scene.product_names) {
+                continue;
+            }
+            let status = procedure.status.as_deref().unwrap_or("of unknown status");
+            let future = procedure.source.date.is_some_and(|date| scene.is_future(date));
+            let cited = cite(&procedure.source, format!("{}, {status}", procedure.code.name()));
+            match status {
+                "completed" | "in-progress" | "stopped" if by_code && !future => given.push(cited),
+                "not-done" | "entered-in-error" => {
+                    set_aside.push(aside(&procedure.source, "it was not carried out"));
+                }
+                _ => perhaps.push(cited),
+            }
+        }
         let exposure = Exposure::of(&self.therapy, scene.case.evidence, scene);
         for found in &exposure.uses {
             let record = found.record;
@@ -167,7 +183,8 @@ impl OneDose {
         let whole = number.fract() == 0.0 && number >= 1.0;
         let counts_containers =
             scene.case.order.products.iter().any(|product| self.containers.has(&product.concept));
-        if number == 1.0 {
+        let is_one = (number - 1.0).abs() < f64::EPSILON;
+        if is_one {
             Truth::Met
         } else if number > f64::from(self.most_containers)
             || is_in(&self.dose_units) && number > 1.0

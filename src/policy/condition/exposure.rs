@@ -42,8 +42,12 @@ impl Dose {
                 Dose::NotGiven
             }
             // A request alone, even a completed one, wants a second source.
-            (MedicationKind::Request, _)
-            | (MedicationKind::Statement | MedicationKind::Administration, _) => Dose::Perhaps,
+            (
+                MedicationKind::Request
+                | MedicationKind::Statement
+                | MedicationKind::Administration,
+                _,
+            ) => Dose::Perhaps,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 
-use crate::policy::criterion::Codes;
 use crate::policy::disease::Class;
 use crate::policy::scene::{Outcome, Scene, Standing, aside, cite, found};
 
@@ -14,10 +13,6 @@ pub struct Indication {}
 impl Indication {
     /// Asked: the reason; and of a person, what to make of a reason that is unclear or mixed.
     pub const ASKS: &'static [&'static str] = &["reason", "unclear", "mixed"];
-
-    pub(in crate::policy) fn codes_mut(&mut self) -> Vec<&mut Codes> {
-        Vec::new()
-    }
 
     /// Looks only at the reasons of the request, by their codes and the Conditions they point at.
     #[must_use]
@@ -55,7 +50,7 @@ impl Indication {
                 | Class::WordsOnly => unclear.push(cited),
                 // A reason beside the disease: anaemia, hypertension. Not a reason for this therapy.
                 Class::Unrelated => {
-                    set_aside.push(aside(&reason.source, "says nothing about the disease"))
+                    set_aside.push(aside(&reason.source, "says nothing about the disease"));
                 }
             }
         }

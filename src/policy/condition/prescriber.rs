@@ -70,9 +70,10 @@ impl PrescriberSpecialty {
             }
         }
         let listed_as = prescriber.specialties.iter().map(|found| found.concept.name());
-        let found = match prescriber.specialties.is_empty() {
-            true => format!("{name}, without a specialty on record"),
-            false => format!("{name}, {}", listed_as.collect::<Vec<_>>().join(", ")),
+        let found = if prescriber.specialties.is_empty() {
+            format!("{name}, without a specialty on record")
+        } else {
+            format!("{name}, {}", listed_as.collect::<Vec<_>>().join(", "))
         };
         let outcome = if !enough.is_empty() {
             Outcome::met(enough)

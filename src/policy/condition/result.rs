@@ -140,9 +140,10 @@ impl Assay {
             return Reading::Other;
         }
         if is_report && !parts.gene {
-            return match parts.gene_in_words {
-                true => Reading::Suspect("the gene is named in words only"),
-                false => Reading::Other,
+            return if parts.gene_in_words {
+                Reading::Suspect("the gene is named in words only")
+            } else {
+                Reading::Other
             };
         }
         let call = self.call(observation);
@@ -253,17 +254,28 @@ impl Assay {
 
     /// Reads the words of a result by the closed list.
     fn phrase(&self, text: &str) -> Word {
-        let mut words: Vec<String> = Vec::new();
-        for raw in text.to_lowercase().split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'))
-        {
-            let raw = raw.trim_matches(|c: char| matches!(c, '.' | ':' | '!' | '(' | ')'));
-            if raw.is_empty() || self.phrases.fillers.iter().any(|filler| filler == raw) {
+        let lower = text.to_lowercase();
+        let raw: Vec<&str> = lower
+            .split(|c: char| c.is_whitespace() || matches!(c, ',' | ';'))
+            .map(|raw| raw.trim_matches(|c: char| matches!(c, '.' | ':' | '!' | '(' | ')')))
+            .filter(|raw| !raw.is_empty())
+            .collect();
+        let mut words: Vec<&str> = Vec::new();
+        let mut rest = raw.as_slice();
+        while let [first, behind @ ..] = rest {
+            // A change may be written in up to three pieces: `V 600 E` (5.1: spaces are ignored).
+            let pieces = (1..=3).rev().find(|pieces| {
+                rest.get(..*pieces).is_some_and(|some| self.change(&some.concat()).is_some())
+            });
+            if let Some(pieces) = pieces {
+                words.push("{v}");
+                rest = rest.get(pieces..).unwrap_or_default();
                 continue;
             }
-            match self.change(raw) {
-                Some(_) => words.push("{v}".to_owned()),
-                None => words.push(raw.to_owned()),
+            if !self.phrases.fillers.iter().any(|filler| filler == first) {
+                words.push(first);
             }
+            rest = behind;
         }
         let phrase = words.join(" ");
         let in_list = |list: &[String]| list.contains(&phrase);

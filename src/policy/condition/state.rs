@@ -149,18 +149,18 @@ impl ExcludedState {
             }
             match (Standing::of(condition, scene.as_of), source.date) {
                 (Standing::Current, Some(date)) => {
-                    match (certain, self.within(date, self.diagnosis_days, scene)) {
+                    match (certain, within(date, self.diagnosis_days, scene)) {
                         (true, Truth::Met) => signs.present.push((date, says)),
                         (false, Truth::Met) | (_, Truth::Unknown) => signs.unclear.push(says),
                         // Too old to be true still, and yet said to be active.
                         (true, Truth::NotMet) => signs.unclear.push(says),
                         (false, Truth::NotMet) => {
-                            signs.set_aside.push(aside(source, "too long ago"))
+                            signs.set_aside.push(aside(source, "too long ago"));
                         }
                     }
                 }
                 (Standing::Unclear(_) | Standing::Unconfirmed, _) if certain => {
-                    signs.unclear.push(says)
+                    signs.unclear.push(says);
                 }
                 (standing, _) => signs.set_aside.push(aside(source, standing.words())),
             }
@@ -217,9 +217,9 @@ impl ExcludedState {
             ),
         );
         let days = if present { present_days } else { absent_days };
-        match (present, absent, self.within(date, days, scene)) {
+        match (present, absent, within(date, days, scene)) {
             _ if is_hint => {
-                if self.within(date, self.test_days, scene) != Truth::NotMet && !absent {
+                if within(date, self.test_days, scene) != Truth::NotMet && !absent {
                     signs.set_aside.push(aside(source, "a measurement, not a test for the state"));
                 }
             }
@@ -232,11 +232,11 @@ impl ExcludedState {
             }
         }
     }
+}
 
-    /// Whether a date lies not more than `days` before the request (rulings 25).
-    fn within(&self, date: When, days: i64, scene: &Scene<'_>) -> Truth {
-        scene.requested().plus_days(-days).on_or_before(date)
-    }
+/// Whether a date lies not more than `days` before the request (rulings 25).
+fn within(date: When, days: i64, scene: &Scene<'_>) -> Truth {
+    scene.requested().plus_days(-days).on_or_before(date)
 }
 
 fn cited(signs: Vec<(When, Cited)>) -> Vec<Cited> {

@@ -154,6 +154,7 @@ impl FailedTherapy {
         for allergy in scene.case.evidence.allergies.iter().filter(|it| codes.has(&it.code)) {
             hear_allergy(name, allergy, &exposure, scene, &mut story);
         }
+        hear_adverse_events(name, codes, &exposure, scene, &mut story);
         if exposure.is_given() == Truth::Met {
             self.hear_progression(name, &exposure, scene, &mut story);
             self.hear_class_reaction(name, &exposure, scene, &mut story);
@@ -245,7 +246,7 @@ impl FailedTherapy {
         story: &mut Story,
     ) {
         for observation in &scene.case.evidence.observations {
-            if let Some((date, first_day, says)) = self.progression(observation, exposure, scene) {
+            if let Some((date, first_day, says)) = progression(observation, exposure, scene) {
                 let cited = cite(&observation.source, format!("{says}, while on {name}"));
                 let timing = exposure.timing(date, self.window_days, first_day, scene);
                 hear(timing, cited, story);
@@ -261,37 +262,6 @@ impl FailedTherapy {
                 hear(timing, cite(&source, says), story);
             }
         }
-    }
-
-    /// The date of a progression that an Observation documents, and what it says.
-    fn progression(
-        &self,
-        observation: &Observation,
-        exposure: &Exposure<'_>,
-        scene: &Scene<'_>,
-    ) -> Option<(When, FirstDay, String)> {
-        let disease = scene.disease;
-        let date = observation.source.date.filter(|date| !scene.is_future(*date))?;
-        if ReportStatus::of(observation.status.as_deref()) != ReportStatus::Final
-            || scene.picture.concerns(observation) != Truth::Met
-        {
-            return None;
-        }
-        if disease.status_code.has(&observation.code)
-            && matches!(&observation.value.value, Value::Coded(it) if disease.status_worse.has(it))
-        {
-            return Some((date, FirstDay::Counts, "the disease got worse".to_owned()));
-        }
-        // A stage of distant metastasis is new only if a lower stage is on record from before,
-        // and no metastasis from before the first dose: else it may be an old stage, written again.
-        if disease.extent_observed(observation) == Some(Extent::Distant) {
-            let first = exposure.first_dose()?;
-            let is_new = lower_stage_before(date, scene) && !metastasis_before(first, scene);
-            return is_new.then(|| {
-                (date, FirstDay::DoesNotCount, "the stage rose to distant metastasis".to_owned())
-            });
-        }
-        None
     }
 
     /// A reaction to the class, where only agents of the class were taken and it was stopped.
@@ -322,6 +292,36 @@ impl FailedTherapy {
             }
         }
     }
+}
+
+/// The date of a progression that an Observation documents, and what it says.
+fn progression(
+    observation: &Observation,
+    exposure: &Exposure<'_>,
+    scene: &Scene<'_>,
+) -> Option<(When, FirstDay, String)> {
+    let disease = scene.disease;
+    let date = observation.source.date.filter(|date| !scene.is_future(*date))?;
+    if ReportStatus::of(observation.status.as_deref()) != ReportStatus::Final
+        || scene.picture.concerns(observation) != Truth::Met
+    {
+        return None;
+    }
+    if disease.status_code.has(&observation.code)
+        && matches!(&observation.value.value, Value::Coded(it) if disease.status_worse.has(it))
+    {
+        return Some((date, FirstDay::Counts, "the disease got worse".to_owned()));
+    }
+    // A stage of distant metastasis is new only if a lower stage is on record from before,
+    // and no metastasis from before the first dose: else it may be an old stage, written again.
+    if disease.extent_observed(observation) == Some(Extent::Distant) {
+        let first = exposure.first_dose()?;
+        let is_new = lower_stage_before(date, scene) && !metastasis_before(first, scene);
+        return is_new.then(|| {
+            (date, FirstDay::DoesNotCount, "the stage rose to distant metastasis".to_owned())
+        });
+    }
+    None
 }
 
 /// Puts a progression where its date belongs.
@@ -364,6 +364,38 @@ fn hear_allergy(
         Some(_) | None => {
             story.set_aside.push(aside(source, "not an active, confirmed allergy"));
             story.exposed.push(cite(source, format!("possible allergy to {name}")));
+        }
+    }
+}
+
+/// Adverse events that name the agent, by a record of its use or by its code (4.3).
+///
+/// Where the agent goes on being given, the reaction may have been a mild one: a person weighs it.
+fn hear_adverse_events(
+    name: &str,
+    codes: &Codes,
+    exposure: &Exposure<'_>,
+    scene: &Scene<'_>,
+    story: &mut Story,
+) {
+    for event in &scene.case.evidence.adverse_events {
+        let names_agent = event.suspects.iter().any(|suspect| {
+            let by_record =
+                exposure.uses.iter().any(|found| Some(found.record.id) == suspect.record);
+            by_record || codes.has(&suspect.code)
+        });
+        if !names_agent {
+            continue;
+        }
+        let cited = cite(&event.source, format!("adverse event of {name}"));
+        let is_actual = event.actuality.as_deref() == Some("actual");
+        let dated = event.source.date.is_some_and(|date| !scene.is_future(date));
+        if !is_actual || !dated {
+            story.set_aside.push(aside(&event.source, "not an actual event with a date"));
+        } else if exposure.is_discontinued() && event.suspects.len() == 1 {
+            story.proof.push(cited);
+        } else {
+            story.to_judge.push(cited);
         }
     }
 }

@@ -125,6 +125,7 @@ pub fn order_sign_prefetch(observations: &[Coding]) -> Vec<(String, String)> {
         ("medicationStatements", of_patient("MedicationStatement")),
         ("medicationAdministrations", of_patient("MedicationAdministration")),
         ("allergies", of_patient("AllergyIntolerance")),
+        ("procedures", of_patient("Procedure")),
     ];
     if !observations.is_empty() {
         let codes: Vec<String> = observations

@@ -83,7 +83,7 @@ const OTHER_PRIMARY: &[&str] = &[
     "C90", "C91", "C92", "C93", "C94", "C95", "C96",
 ];
 
-/// HL7 v3 ObservationInterpretation, the codes of `Observation.interpretation`.
+/// HL7 v3 `ObservationInterpretation`, the codes of `Observation.interpretation`.
 const INTERPRETATION: &str = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation";
 
 /// All value sets of the policy, in the order of its clauses.
