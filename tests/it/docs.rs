@@ -177,10 +177,8 @@ fn numbers_in(table: &toml::Table, numbers: &mut Vec<String>) {
 /// The value sets that are named below; `name` and `names` are words.
 fn sets_in(value: &toml::Value, folder: &Path, sets: &mut BTreeSet<String>) {
     match value {
-        toml::Value::String(word) => {
-            if folder.join(format!("valuesets/{word}.json")).exists() {
-                sets.insert(word.clone());
-            }
+        toml::Value::String(word) if folder.join(format!("valuesets/{word}.json")).exists() => {
+            sets.insert(word.clone());
         }
         toml::Value::Array(items) => items.iter().for_each(|it| sets_in(it, folder, sets)),
         toml::Value::Table(table) => {
