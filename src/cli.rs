@@ -92,9 +92,31 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Policy(Policy::Check { folder }) => check(&folder),
     };
     outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        if !is_gone_reader(&error) {
+            eprintln!("error: {}", in_words(&error));
+        }
         ExitCode::FAILURE
     })
+}
+
+/// Whoever read our output has seen enough and went away: there is nobody to tell.
+fn is_gone_reader(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// The chain of causes, each said once: some errors name their cause themselves.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words.push_str(": ");
+            words.push_str(&cause);
+        }
+    }
+    words
 }
 
 /// The present day in UTC.

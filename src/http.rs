@@ -22,7 +22,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
 
 use self::problem::Problem;
-use crate::auth::{Caller, Clients};
+use crate::auth::{Caller, Clients, Reason, Refusal};
 use crate::service::Service;
 
 /// What every handler needs.
@@ -57,8 +57,8 @@ impl App {
             return Ok(Caller::local().client_id);
         }
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let called = format!("{}{}", self.called_base, uri.path());
-        match self.clients.authenticate(header, &called, self.service.now()) {
+        let url = format!("{}{}", self.called_base, uri.path());
+        match self.authenticate(header, &url) {
             Ok(Caller { client_id, token_seen_before }) => {
                 if token_seen_before {
                     tracing::warn!(client = &*client_id, "a token was used again");
@@ -70,6 +70,28 @@ impl App {
                 Err(Problem::unauthorized())
             }
         }
+    }
+
+    /// A token is for the URL as its client typed it; libraries escape it on the way.
+    fn authenticate(&self, header: Option<&str>, called: &str) -> Result<Caller, Refusal> {
+        let now = self.service.now();
+        match (self.clients.authenticate(header, called, now), other_spelling(called)) {
+            (Err(refusal), Some(other)) if refusal.reason == Reason::Audience => {
+                self.clients.authenticate(header, &other, now)
+            }
+            (outcome, _) => outcome,
+        }
+    }
+}
+
+/// The other way to write a URL of an operation: `$` as it is, or escaped (rulings 40).
+fn other_spelling(url: &str) -> Option<String> {
+    if url.contains("%24") {
+        Some(url.replace("%24", "$"))
+    } else if url.contains('$') {
+        Some(url.replace('$', "%24"))
+    } else {
+        None
     }
 }
 
@@ -101,5 +123,7 @@ fn open_to_browsers() -> Router<App> {
         .route("/crd/{version}/cds-services", get(crd::discovery))
         .route("/crd/{version}/cds-services/{id}", post(crd::call))
         .route("/pas/{version}/metadata", get(metadata::capability))
+        // Before the layer, which is what answers a preflight and marks a refusal as readable.
+        .method_not_allowed_fallback(problem::no_such_method)
         .layer(cors)
 }

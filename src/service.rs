@@ -7,13 +7,16 @@
 pub mod answer_hook;
 mod claim_echo;
 pub mod submit_claim;
+mod turns;
 pub mod world;
 
 use std::sync::Arc;
 
+use crate::facts::{Authorization, Source, SourceKind};
 use crate::policy::Rulebook;
 use crate::render::RenderError;
-use crate::store::{Store, StoreError};
+use crate::store::{AuthorizationRow, Store, StoreError};
+use crate::terms::Day;
 
 pub use world::{RealWorld, World};
 
@@ -23,6 +26,7 @@ pub struct Service {
     store: Arc<dyn Store>,
     world: Arc<dyn World>,
     terms: Terms,
+    turns: turns::Turns,
 }
 
 /// What an operator sets.
@@ -34,6 +38,32 @@ pub struct Terms {
     pub repeat_window: std::time::Duration,
     /// Whether a card tells in words what each system action says (rulings 39).
     pub tells_actions: bool,
+}
+
+/// An authorization of ours, as a fact, and when it holds.
+struct OnFile {
+    fact: Authorization,
+    valid_from: Day,
+    valid_to: Day,
+}
+
+impl OnFile {
+    /// `None` where no policy judged: such an authorization says nothing about a policy's product.
+    fn of(row: AuthorizationRow) -> Option<OnFile> {
+        let authorization = row.authorization;
+        let fact = Authorization {
+            source: Source {
+                resource: format!("authorization {}", authorization.number).into(),
+                element: "authorization".into(),
+                date: Some(authorization.given_on.into()),
+                kind: SourceKind::Payer,
+            },
+            policy: row.policy?.policy_id.into(),
+            number: authorization.number.into(),
+        };
+        let (valid_from, valid_to) = (authorization.valid_from, authorization.valid_to);
+        Some(OnFile { fact, valid_from, valid_to })
+    }
 }
 
 /// Why a request got no answer although nothing was wrong with it.
@@ -59,7 +89,7 @@ impl Service {
         world: Arc<dyn World>,
         terms: Terms,
     ) -> Service {
-        Service { rules, store, world, terms }
+        Service { rules, store, world, terms, turns: turns::Turns::default() }
     }
 
     /// The plan and its policies.
@@ -86,6 +116,15 @@ impl Service {
     /// The store does not answer.
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.store.ready().await
+    }
+
+    /// The authorizations that the payer's own store holds for a member, newest first.
+    async fn authorizations(&self, member: &str) -> Result<Vec<OnFile>, StoreError> {
+        if member.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.store.authorizations_of(member).await?;
+        Ok(rows.into_iter().filter_map(OnFile::of).collect())
     }
 
     /// Brings everything that was accepted to rest.

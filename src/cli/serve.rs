@@ -141,17 +141,22 @@ impl Running {
 /// # Errors
 /// As [`start`] and [`Running::stop`].
 pub async fn run(listen: SocketAddr, data: &Path, settings: Settings) -> anyhow::Result<()> {
+    // Before anybody can see that it serves, so that no signal ends it halfway.
+    let told = told_to_stop().context("waiting for signals")?;
     let running = start(listen, data, settings).await?;
-    told_to_stop().await.context("waiting for a signal")?;
+    told.await;
     tracing::info!("told to stop");
     running.stop().await
 }
 
-async fn told_to_stop() -> std::io::Result<()> {
+fn told_to_stop() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -1,9 +1,9 @@
 //! `order-sign`: judge every draft order, save what is asserted, answer.
 
 use super::world::day_of;
-use super::{Service, ServiceError};
+use super::{OnFile, Service, ServiceError};
 use crate::cds::{HookError, HookRequest};
-use crate::facts::{Authorization, Case, CoverageStanding, Source, SourceKind};
+use crate::facts::{Case, CoverageStanding, DateOrigin};
 use crate::fhir::{Document, Fault, FaultKind, Node, Rules};
 use crate::hooks::order_sign;
 use crate::ig::CrdVersion;
@@ -16,7 +16,7 @@ use crate::render::crd::{
 };
 use crate::render::trace;
 use crate::store::{AssertionRecord, HookCallRecord, PolicyEdition};
-use crate::terms::Day;
+use crate::terms::{Day, Truth};
 
 /// How a hook call ended without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,8 @@ struct Judged<'d> {
     verdict: Verdict,
     member: Option<String>,
     is_free: bool,
+    /// The number of the authorization that covers it, and its last day.
+    authorized: Option<(String, Day)>,
     assertion_id: String,
 }
 
@@ -87,10 +89,14 @@ impl Service {
         let now = self.world.now();
         let as_of = day_of(now);
         let mut dossier = file.dossier(&self.rules.plan, as_of);
-        dossier.add_authorizations(self.authorizations_on_file(&dossier).await?);
-        let judged = self.judge_orders(&file, &dossier, as_of);
+        let member = dossier.items.iter().find_map(|item| member_of(&item.coverage));
+        let on_file = self.authorizations(&member.unwrap_or_default()).await?;
+        dossier.add_authorizations(on_file.iter().map(|it| it.fact.clone()).collect());
+        let judged = self.judge_orders(&file, &dossier, &on_file, as_of);
         let response = self.render_hook(version, &request, &judged, as_of)?;
-        let assertions = judged.iter().map(assertion).collect::<Result<_, _>>()?;
+        // Only what was said is on file as said.
+        let said = judged.iter().filter(|it| it.coverage.is_some() && wants_information(&request));
+        let assertions = said.map(assertion).collect::<Result<_, _>>()?;
         let record = HookCallRecord {
             hook_instance: request.hook_instance.as_deref().unwrap_or_default().to_owned(),
             client: client.to_owned(),
@@ -137,45 +143,24 @@ impl Service {
         Err(HookCallError::NotOurs(fault(FaultKind::Value, "prefetch.coverage", text)))
     }
 
-    async fn authorizations_on_file(
-        &self,
-        dossier: &Dossier,
-    ) -> Result<Vec<Authorization>, HookCallError> {
-        let member = dossier.items.iter().find_map(|item| member_of(&item.coverage));
-        let Some(member) = member else { return Ok(Vec::new()) };
-        let rows = self.store.authorizations_of(&member).await?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|row| {
-                Some(Authorization {
-                    source: Source {
-                        resource: format!("authorization {}", row.authorization.number).into(),
-                        element: "authorization".into(),
-                        date: Some(row.authorization.given_on.into()),
-                        kind: SourceKind::Payer,
-                    },
-                    policy: row.policy?.policy_id.into(),
-                    number: row.authorization.number.into(),
-                })
-            })
-            .collect())
-    }
-
     fn judge_orders<'d>(
         &self,
         file: &HookFile<'d>,
         dossier: &Dossier,
+        on_file: &[OnFile],
         as_of: Day,
     ) -> Vec<Judged<'d>> {
         let cases = dossier.cases().zip(&file.orders);
         cases
             .filter_map(|(case, place)| {
                 let entry = file.pool.entry(*place)?;
+                let verdict = evaluate(&self.rules.shelf, case, as_of);
                 Some(Judged {
                     text: entry.node.raw(),
                     reference: entry.name(),
                     coverage: coverage_reference(case),
-                    verdict: evaluate(&self.rules.shelf, case, as_of),
+                    authorized: authorized(on_file, case, &verdict, as_of),
+                    verdict,
                     member: member_of(case.coverage),
                     is_free: case
                         .order
@@ -205,7 +190,7 @@ impl Service {
                 let edition = policy.edition.map(|day| day.to_string()).unwrap_or_default();
                 plan.policy_page(&policy.id, &edition)
             });
-            if request.wants("coverage-info") {
+            if wants_information(request) {
                 let without_policy = if order.is_free {
                     WithoutPolicy::NoAuth { why: None }
                 } else {
@@ -217,7 +202,10 @@ impl Service {
                 let circumstances = Circumstances {
                     date: as_of,
                     assertion_id: &order.assertion_id,
-                    authorization: None,
+                    authorization: order
+                        .authorized
+                        .as_ref()
+                        .map(|(number, until)| (number.as_str(), Some(*until))),
                     site_clauses: &self.rules.shelf.site_clauses(),
                     questionnaires: &[],
                     policy_url: page.as_deref(),
@@ -266,6 +254,37 @@ fn coverage_reference(case: Case<'_>) -> Option<String> {
         CoverageStanding::InForce(membership) => Some(membership.source.resource.to_string()),
         CoverageStanding::Unusable(_) => None,
     }
+}
+
+fn wants_information(request: &HookRequest<'_>) -> bool {
+    request.wants("coverage-info")
+}
+
+/// The authorization on file that covers an order (rulings 26): under the same policy, valid on the
+/// day of service, and nothing in the records speaks against another infusion.
+///
+/// An order that names no day of service is for a day to come.
+fn authorized(
+    on_file: &[OnFile],
+    case: Case<'_>,
+    verdict: &Verdict,
+    as_of: Day,
+) -> Option<(String, Day)> {
+    let policy = verdict.policy.as_ref()?;
+    if verdict.findings.iter().any(|finding| finding.truth == Truth::NotMet) {
+        return None;
+    }
+    let date = &case.order.service_date;
+    let (first, last) = match date.origin {
+        DateOrigin::Item | DateOrigin::Admission | DateOrigin::Order => {
+            (date.when.first(), date.when.last())
+        }
+        DateOrigin::Request | DateOrigin::AsOf => (as_of, as_of),
+    };
+    on_file
+        .iter()
+        .find(|it| it.fact.policy == policy.id && it.valid_from <= first && last <= it.valid_to)
+        .map(|it| (it.fact.number.to_string(), it.valid_to))
 }
 
 fn assertion(order: &Judged<'_>) -> Result<AssertionRecord, ServiceError> {

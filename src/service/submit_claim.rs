@@ -8,11 +8,12 @@ use sha2::{Digest, Sha256};
 use super::claim_echo::{Echo, LineStrings, identifier, identifier_text};
 use super::world::{day_of, instant};
 use super::{Service, ServiceError};
-use crate::facts::{self, Case, CoverageStanding, Source, SourceKind};
+use crate::facts::{Case, CoverageStanding};
 use crate::fhir::{Document, Fault, Node, Rules};
 use crate::ig::PasVersion;
 use crate::intake::dossier::Dossier;
 use crate::intake::pas_request::{PasRequest, Profile};
+use crate::intake::reader::extensions;
 use crate::policy::{Determination, Verdict, evaluate};
 use crate::render::pas::{ClaimAnswer, LineAction, LineAnswer, response_bundle};
 use crate::render::trace::{self, ItemTrace};
@@ -100,13 +101,21 @@ impl Service {
         let mut dossier =
             Dossier::of_claim(&request.pool, request.claim, &request.subject, plan, as_of);
         let member = member_of(&dossier);
-        let known = self.authorizations(&member, &key).await?;
-        dossier.add_authorizations(known);
+        // What another request of this member is being given now must be on file first; as this is
+        // no repeat, whatever is on file was given to another request (rulings 11).
+        let _turn = self.turns.take(&member).await;
+        let known = self.authorizations(&member).await?;
+        dossier.add_authorizations(known.into_iter().map(|it| it.fact).collect());
         let judged: Vec<(u32, Verdict, Decision)> = dossier
             .cases()
             .map(|case| {
                 let verdict = evaluate(&self.rules.shelf, case, as_of);
-                let decision = self.decide(case, &verdict, as_of);
+                let decision = match self.decide(case, &verdict, as_of) {
+                    Decision::Certify { .. } if !asks_anew(&request, case.order.sequence) => {
+                        Decision::Pend(vec![NOT_ANEW.to_owned()])
+                    }
+                    decision => decision,
+                };
                 (case.order.sequence, verdict, decision)
             })
             .collect();
@@ -174,34 +183,6 @@ impl Service {
         let case = self.store.case(&known.case_id).await?;
         let case = case.ok_or(ServiceError::Internal("a stored answer has no case"))?;
         Ok(self.render(request, version, &case.lines)?)
-    }
-
-    /// Authorizations of the member that were not given to this very submission (rulings 11).
-    async fn authorizations(
-        &self,
-        member: &str,
-        key: &SubmissionKey,
-    ) -> Result<Vec<facts::Authorization>, SubmitError> {
-        if member.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = self.store.authorizations_of(member).await?;
-        let others = rows
-            .into_iter()
-            .filter(|row| row.client != key.client || row.digest != key.digest)
-            .filter_map(|row| {
-                Some(facts::Authorization {
-                    source: Source {
-                        resource: format!("authorization {}", row.authorization.number).into(),
-                        element: "authorization".into(),
-                        date: Some(row.authorization.given_on.into()),
-                        kind: SourceKind::Payer,
-                    },
-                    policy: row.policy?.policy_id.into(),
-                    number: row.authorization.number.into(),
-                })
-            });
-        Ok(others.collect())
     }
 
     /// What is done with a line; the engine approves or pends, and never denies.
@@ -303,6 +284,25 @@ impl Service {
         };
         Ok(response_bundle(&answer)?)
     }
+}
+
+/// What is noted on a line that would be certified if it asked for something new.
+const NOT_ANEW: &str = "A person of the plan handles requests to cancel, renew or change an \
+    authorization.";
+
+/// Whether a line asks for a first authorization: a request to cancel one is not approved, however
+/// well its treatment is proven (X12 1322 `I`; absent counts as it).
+fn asks_anew(request: &PasRequest<'_>, sequence: u32) -> bool {
+    let claim = request.pool.entry(request.claim).map(|entry| entry.node);
+    let item = request.lines.iter().find(|line| line.sequence == sequence).map(|line| line.node);
+    let kinds = claim
+        .into_iter()
+        .chain(item)
+        .flat_map(|node| extensions(node, "extension-certificationType"));
+    let codings = kinds
+        .filter_map(|kind| kind.get("valueCodeableConcept"))
+        .flat_map(|concept| concept.each("coding").collect::<Vec<_>>());
+    codings.filter_map(|coding| coding.text_of("code")).all(|code| code == "I")
 }
 
 /// What is done with one line.

@@ -5,11 +5,25 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod cases;
+#[cfg(test)]
+mod clients;
+#[cfg(test)]
+mod command_line;
+#[cfg(test)]
+mod crd;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
+mod pas;
+#[cfg(test)]
+mod process;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
