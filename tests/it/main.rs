@@ -15,6 +15,8 @@ mod command_line;
 #[cfg(test)]
 mod crd;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod harness;
