@@ -46,7 +46,7 @@ struct Serve {
     /// Where to listen
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// The folder that holds what must last: the `SQLite` file
+    /// The folder that holds what must last: the SQLite file
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// A configuration file (see docs/reference/configuration.md)

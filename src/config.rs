@@ -49,7 +49,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// How many requests are worked on at the same time. Default 256.
     pub max_concurrent_requests: usize,
-    /// How long one request may take (`request_timeout_ms`). Default 15 s.
+    /// How long the body of a request may take to arrive; the whole request may take twice that
+    /// (`request_timeout_ms`). Default 15 s.
     pub request_timeout: Duration,
     /// How long requests may go on after the signal to stop (`shutdown_grace_ms`). Default 20 s.
     pub shutdown_grace: Duration,

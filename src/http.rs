@@ -1,7 +1,7 @@
 //! Floor 6: HTTP. The router on one screen.
 //!
 //! A handler extracts, calls one function of the service, and answers.
-//! Refuses to know what an answer means; status codes stand in [`problem`] alone.
+//! Refuses to know what an answer means; status codes stand in `problem` alone.
 
 mod body;
 mod crd;
@@ -14,12 +14,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware;
 use axum::routing::{get, post};
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::{Any, CorsLayer};
+use tower_http::timeout::TimeoutLayer;
 
 use self::problem::Problem;
 use crate::auth::{Caller, Clients, Reason, Refusal};
@@ -43,8 +44,8 @@ pub struct App {
 pub struct Limits {
     /// The longest body.
     pub body_bytes: usize,
-    /// How long a body may take to arrive.
-    pub body_time: Duration,
+    /// How long a request may take; also how long its body may take to arrive.
+    pub request_time: Duration,
     /// How many requests are worked on at once; more wait.
     pub concurrent_requests: usize,
 }
@@ -98,6 +99,9 @@ fn other_spelling(url: &str) -> Option<String> {
 /// Everything that is served.
 pub fn router(app: App) -> Router {
     let concurrency = GlobalConcurrencyLimitLayer::new(app.limits.concurrent_requests);
+    // A body that is late is told so before this ends the request without a word.
+    let longest = app.limits.request_time.saturating_mul(2);
+    let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, longest);
     Router::new()
         .merge(open_to_browsers())
         // rulings 40: `$` as it is, or escaped.
@@ -110,6 +114,7 @@ pub fn router(app: App) -> Router {
         .with_state(app)
         .layer(middleware::from_fn(request_log::log))
         .layer(concurrency)
+        .layer(timeout)
         .layer(CatchPanicLayer::custom(problem::panicked))
 }
 

@@ -1,7 +1,7 @@
 //! Floor 2: a payer's policy as data, and the one evaluator.
 //!
 //! A policy is read from its folder and checked ([`read`]), chosen by product, line and date
-//! ([`shelf`]), and evaluated clause by clause into findings ([`evaluate`]), from which one match
+//! ([`shelf`]), and evaluated clause by clause into findings ([`mod@evaluate`]), from which one match
 //! makes the determination ([`determine`]).
 //! Pure: no clock, no store, no network, no FHIR.
 

@@ -24,9 +24,7 @@ pub struct Settings {
     clients: Clients,
     limits: Limits,
     terms: Terms,
-    /// The base of the URLs that clients call, if it is configured.
-    called_base: Option<String>,
-    grace: Duration,
+    config: Config,
 }
 
 impl Settings {
@@ -44,7 +42,7 @@ impl Settings {
             clients: config.register_clients().context("registering the clients")?,
             limits: Limits {
                 body_bytes: config.max_body_bytes,
-                body_time: config.request_timeout,
+                request_time: config.request_timeout,
                 concurrent_requests: config.max_concurrent_requests,
             },
             terms: Terms {
@@ -52,8 +50,7 @@ impl Settings {
                 tells_actions: config.sandbox,
                 repeat_window: config.repeat_window,
             },
-            called_base: config.public_base.clone(),
-            grace: config.shutdown_grace,
+            config: config.clone(),
         })
     }
 
@@ -105,7 +102,7 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
         service: Arc::clone(&service),
         clients: Arc::new(settings.clients),
         limits: settings.limits,
-        called_base: settings.called_base.unwrap_or_else(|| format!("http://{address}")).into(),
+        called_base: settings.config.called_base(address).into(),
     };
     let until_stopped = async move {
         // An error means that the sender is gone, which stops the server as well.
@@ -114,7 +111,7 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
     let serving = axum::serve(listener, router(app)).with_graceful_shutdown(until_stopped);
     let served = tokio::spawn(async move { serving.await });
     tracing::info!(%address, "serving");
-    Ok(Running { address, stop, served, service, grace: settings.grace })
+    Ok(Running { address, stop, served, service, grace: settings.config.shutdown_grace })
 }
 
 impl Running {

@@ -22,7 +22,7 @@ pub(super) async fn read(
         return Err(Problem::too_large(limits.body_bytes));
     }
     let reading = axum::body::to_bytes(body, limits.body_bytes);
-    match tokio::time::timeout(limits.body_time, reading).await {
+    match tokio::time::timeout(limits.request_time, reading).await {
         Err(_) => Err(Problem::too_slow()),
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) => Err(if is_too_long(&error) {
