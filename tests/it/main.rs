@@ -27,6 +27,8 @@ mod process;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod shelf;
+#[cfg(test)]
 mod validator;
 #[cfg(test)]
 mod value_sets;
