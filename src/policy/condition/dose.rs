@@ -144,7 +144,7 @@ impl OneDose {
                 Truth::Unknown => unclear.push(cited),
             }
         }
-        for line in &order.other_lines {
+        for line in order.lines.iter().filter(|line| line.sequence != order.sequence) {
             let same = line.products.iter().any(|product| (scene.product)(&product.concept));
             if !same {
                 continue;
