@@ -9,8 +9,7 @@ use super::reader::{concept, extension, source, span, when};
 use super::subject::Subject;
 use crate::facts::{
     CoverageStanding, DateOrigin, Line, Order, Prescriber, Product, Reason, Repeat, ServiceDate,
-    Setting,
-    Site, Source, SourceKind, Specialty, Stated,
+    Setting, Site, Source, SourceKind, Specialty, Stated,
 };
 use crate::fhir::{Entry, Node, Pool};
 use crate::policy::Plan;

@@ -153,8 +153,10 @@ impl<'d> HookFile<'d> {
         };
         let whole = at(pool.entry(place).map_or("", |entry| &entry.kind)).unwrap_or_else(nowhere);
         let today = When::from(as_of);
-        let requested_on =
-            parts.authored.clone().unwrap_or_else(|| Stated { value: today, source: whole.clone() });
+        let requested_on = parts
+            .authored
+            .clone()
+            .unwrap_or_else(|| Stated { value: today, source: whole.clone() });
         let service_date = service_date(&parts, &requested_on);
         Order {
             sequence,

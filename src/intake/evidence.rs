@@ -200,8 +200,10 @@ impl Reader<'_, '_> {
         let point = when(node.get("effectiveDateTime"));
         let period = span(node.get("effectivePeriod"));
         // A period that ends before it begins says nothing.
-        let is_backwards =
-            period.start.zip(period.end).is_some_and(|(start, end)| end.before(start) == Truth::Met);
+        let is_backwards = period
+            .start
+            .zip(period.end)
+            .is_some_and(|(start, end)| end.before(start) == Truth::Met);
         let period = if is_backwards { Span::default() } else { period };
         let goes_on = node.text_of("status").is_some_and(|status| status == "active");
         let taken = match point {
@@ -358,7 +360,9 @@ impl Reader<'_, '_> {
 fn is_doubted(suspect: Node<'_>) -> bool {
     suspect.each("causality").filter_map(|causality| causality.get("assessment")).any(|it| {
         let codes: Vec<_> = it.each("coding").filter_map(|coding| coding.text_of("code")).collect();
-        !codes.iter().any(|code| matches!(&**code, "Certain" | "Probably-Likely"))
+        // The code's capitals differ between R4 and later versions.
+        let is_firm = |code: &str| ["certain", "probably-likely"].contains(&&*code.to_lowercase());
+        !codes.iter().any(|code| is_firm(code))
     })
 }
 

@@ -1,8 +1,6 @@
 //! Prescribers and places: who and where, with what the records say of them.
 
-use super::reader::{
-    concept, concepts, is_readable_period, npi, person_name, source, span, word,
-};
+use super::reader::{concept, concepts, is_readable_period, npi, person_name, source, span, word};
 use crate::facts::{FactId, Prescriber, Site, Source, SourceKind, Specialty};
 use crate::fhir::{Node, Pool};
 use crate::terms::{Concept, Span};

@@ -57,16 +57,17 @@ impl Subject {
         };
         let node = entry.node;
         let of = |element: &'static str| source(entry, element, SourceKind::Record);
-        let recorded_sex = ["us-core-birthsex", "us-core-sex", "us-core-individual-sex", "birthsex"]
-            .iter()
-            .flat_map(|name| extensions(node, name))
-            .filter_map(|extension| {
-                let code = word(extension, "valueCode").or_else(|| {
-                    extension.get("valueCoding").and_then(|coding| word(coding, "code"))
-                })?;
-                Some(Stated { value: code, source: of("Patient.extension") })
-            })
-            .collect();
+        let recorded_sex =
+            ["us-core-birthsex", "us-core-sex", "us-core-individual-sex", "birthsex"]
+                .iter()
+                .flat_map(|name| extensions(node, name))
+                .filter_map(|extension| {
+                    let code = word(extension, "valueCode").or_else(|| {
+                        extension.get("valueCoding").and_then(|coding| word(coding, "code"))
+                    })?;
+                    Some(Stated { value: code, source: of("Patient.extension") })
+                })
+                .collect();
         Patient {
             source: of("Patient"),
             birth_date: node
@@ -88,18 +89,15 @@ fn is_of_one_server(pool: &Pool<'_>, reference: &str, from: usize, patient: usiz
     }
     let home = pool.entry(from).map_or(from, |entry| entry.container.unwrap_or(from));
     let base = |place: usize| pool.entry(place).and_then(server);
-    match (base(home), base(patient)) {
-        (Some(of_record), Some(of_patient)) => of_record == of_patient,
-        (None, _) | (_, None) => {
-            let same_id = |place: &usize| {
-                pool.entry(*place).is_some_and(|entry| {
-                    entry.container.is_none()
-                        && entry.id.as_deref() == reference.rsplit('/').next()
-                })
-            };
-            pool.of_type("Patient").filter(same_id).count() < 2
-        }
+    if let (Some(of_record), Some(of_patient)) = (base(home), base(patient)) {
+        return of_record == of_patient;
     }
+    let same_id = |place: &usize| {
+        pool.entry(*place).is_some_and(|entry| {
+            entry.container.is_none() && entry.id.as_deref() == reference.rsplit('/').next()
+        })
+    };
+    pool.of_type("Patient").filter(same_id).count() < 2
 }
 
 /// The base URL of the server that an entry comes from, if its full URL says so.

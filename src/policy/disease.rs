@@ -117,6 +117,26 @@ impl Disease {
         self.class_of(concept, &Concept::default(), &Concept::default())
     }
 
+    /// Whether a secondary cancer, or codings in conflict, name another primary beside it.
+    fn may_be_other_primary(&self, sighting: &Sighting<'_>) -> bool {
+        let code = &sighting.condition.code;
+        let has_no_site = !self.sites.has(code) && !self.special_sites.has(code);
+        let is_mixed = match sighting.class {
+            Class::Conflict | Class::Distant { .. } | Class::Regional | Class::Unspecific => true,
+            Class::Disease
+            | Class::Metastatic
+            | Class::Special
+            | Class::Doubtful
+            | Class::InSitu
+            | Class::History
+            | Class::Benign
+            | Class::OtherPrimary
+            | Class::WordsOnly
+            | Class::Unrelated => false,
+        };
+        is_mixed && has_no_site && self.other_primary.has(code)
+    }
+
     fn class_of(&self, code: &Concept, morphology: &Concept, site: &Concept) -> Class {
         let named = self.disease.has(code) || self.metastatic.has(code);
         let by_morphology = self.morphology.has(morphology) || self.morphology.has(code);
@@ -140,7 +160,7 @@ impl Disease {
         if invasive && (in_situ || history || benign) || (named || special) && other {
             return Class::Conflict;
         }
-        if in_situ && (other || secondary) {
+        if in_situ && (other || secondary) || other && secondary {
             return Class::Conflict;
         }
         if special {
@@ -264,6 +284,7 @@ impl<'c> Picture<'c> {
         let blocks = |sighting: &Sighting<'_>| match sighting.standing {
             Standing::Current | Standing::Unclear(_) => {
                 matches!(sighting.class, Class::OtherPrimary | Class::Special)
+                    || disease.may_be_other_primary(sighting)
             }
             Standing::Past
             | Standing::Refuted
@@ -318,8 +339,15 @@ impl<'c> Picture<'c> {
             ConditionLink::Elsewhere => None,
             ConditionLink::To(id) => self.sighting(*id),
         };
-        Truth::any(links.iter().map(|link| {
+        let led = links.iter().map(|link| {
             let Some(target) = target(link) else { return Truth::Unknown };
+            // What is not there, or confirmed by nobody, is no origin.
+            if matches!(
+                target.standing,
+                Standing::Refuted | Standing::EnteredInError | Standing::Unconfirmed
+            ) {
+                return Truth::Unknown;
+            }
             match target.class {
                 Class::Disease | Class::Metastatic | Class::Distant { says_origin: true } => {
                     Truth::Met
@@ -340,7 +368,13 @@ impl<'c> Picture<'c> {
                 | Class::WordsOnly
                 | Class::Unrelated => Truth::Unknown,
             }
-        }))
+        });
+        let led: Vec<Truth> = led.collect();
+        // Links to this disease and to another cancer contradict each other.
+        if led.contains(&Truth::Met) && led.contains(&Truth::NotMet) {
+            return Truth::Unknown;
+        }
+        Truth::any(led)
     }
 
     /// Whether an Observation is about the disease.
@@ -393,7 +427,9 @@ impl Disease {
     #[must_use]
     pub fn extent(&self, value: &Concept) -> Option<Extent> {
         if self.stage_distant.has(value) {
-            Some(Extent::Distant)
+            // Codings that contradict each other name no extent.
+            let lower = [&self.stage_regional, &self.stage_early, &self.not_distant];
+            (!lower.iter().any(|set| set.has(value))).then_some(Extent::Distant)
         } else if self.stage_regional.has(value) {
             Some(Extent::Regional)
         } else if self.stage_early.has(value) {
