@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::criterion::Codes;
 use super::scene::{ReportStatus, Standing};
 use crate::facts::{Case, Condition, ConditionLink, FactId, Observation, Value};
-use crate::terms::{Concept, Day, Truth};
+use crate::terms::{Concept, Day, System, Truth};
 
 /// The codes by which a cancer, its extent and its look-alikes are recognised.
 #[derive(Debug, Deserialize)]
@@ -16,6 +16,10 @@ use crate::terms::{Concept, Day, Truth};
 pub struct Disease {
     /// What the disease is called, and words that hint at it without proving it.
     pub names: Vec<String>,
+    /// Words of a cancer: a Condition of no known code that has one may be another primary.
+    pub cancer_words: Vec<String>,
+    /// Words that say that it is none, or none that counts.
+    pub no_cancer_words: Vec<String>,
     /// The invasive disease.
     pub disease: Codes,
     /// Codes that say disease and metastasis in one.
@@ -115,6 +119,16 @@ impl Disease {
     #[must_use]
     pub fn class_of_concept(&self, concept: &Concept) -> Class {
         self.class_of(concept, &Concept::default(), &Concept::default())
+    }
+
+    /// Whether a Condition without a code of the policy's or of ICD-10-CM is called a cancer.
+    fn may_be_cancer_in_words(&self, condition: &Condition) -> bool {
+        let code = &condition.code;
+        let is_coded = code.codings.iter().any(|coding| coding.system == System::Icd10Cm);
+        !is_coded
+            && code.mentions(&self.cancer_words)
+            && !code.mentions(&self.no_cancer_words)
+            && self.classify(condition) == Class::Unrelated
     }
 
     /// Whether a secondary cancer, or codings in conflict, name another primary beside it.
@@ -302,7 +316,15 @@ impl<'c> Picture<'c> {
             .flat_map(|sighting| &sighting.condition.stages)
             .flat_map(|stage| stage.assessments.iter().copied())
             .collect();
-        let has_other_primary = mentioned || sightings.iter().any(blocks);
+        // N3: words prove no cancer, and yet keep the disease from being the only one for certain.
+        let in_words = case.evidence.conditions.iter().any(|condition| {
+            disease.may_be_cancer_in_words(condition)
+                && matches!(
+                    Standing::of(condition, as_of),
+                    Standing::Current | Standing::Unclear(_)
+                )
+        });
+        let has_other_primary = mentioned || in_words || sightings.iter().any(blocks);
         Picture { sightings, has_other_primary, assessed }
     }
 

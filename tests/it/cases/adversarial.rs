@@ -20,7 +20,7 @@ use super::story::{BASE_URL, Case, File, NO_RECORDS, Story};
 use super::variant::with_stranger;
 
 /// How many stories are told.
-const STORIES: u32 = 100;
+const STORIES: u32 = 500;
 
 /// Parts that a story may have more.
 const PARTS: &[&str] = &[
