@@ -226,6 +226,8 @@ pub struct Suspect {
     pub record: Option<FactId>,
     /// Its codes, where the suspect is a Medication or a Substance.
     pub code: Concept,
+    /// Whether it was assessed as something less than a probable cause.
+    pub is_doubted: bool,
 }
 
 /// An authorization in our own store.

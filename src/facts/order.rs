@@ -1,5 +1,7 @@
 //! The order, the patient and the coverage.
 
+use std::sync::Arc;
+
 use crate::terms::{Concept, Day, Npi, Span, When};
 
 use super::source::{FactId, Source};
@@ -40,8 +42,8 @@ pub struct Order {
     pub amount: Option<Amount>,
     /// What says that it is to be given more than once.
     pub repeats: Vec<Repeat>,
-    /// The other lines of the same request.
-    pub other_lines: Vec<Line>,
+    /// All lines of the same request, this one among them; they are shared by its orders.
+    pub lines: Arc<[Line]>,
 }
 
 /// A code or name of what is asked for.
@@ -174,7 +176,7 @@ pub struct Repeat {
     pub source: Source,
 }
 
-/// Another line of the same request.
+/// A line of the same request, as its other lines see it.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// Its sequence.

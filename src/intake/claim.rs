@@ -1,13 +1,15 @@
 //! A Claim's items as orders.
 
+use std::sync::Arc;
+
 use super::coverage::standing;
-use super::order::{OrderParts, amount, order_parts, read_encounter};
+use super::order::{OrderParts, amount, is_the_stay, order_parts, read_encounter};
 use super::people::{add_specialty, prescriber, site};
 use super::reader::{concept, extension, source, span, when};
 use super::subject::Subject;
 use crate::facts::{
-    CoverageStanding, DateOrigin, Line, Order, Prescriber, Product, Reason, ServiceDate, Setting,
-    Site, Source, SourceKind, Specialty, Stated,
+    CoverageStanding, DateOrigin, Line, Order, Prescriber, Product, Reason, Repeat, ServiceDate,
+    Setting, Site, Source, SourceKind, Specialty, Stated,
 };
 use crate::fhir::{Entry, Node, Pool};
 use crate::policy::Plan;
@@ -32,23 +34,24 @@ pub fn items(
     as_of: Day,
 ) -> Vec<Item> {
     let Some(entry) = pool.entry(place) else { return Vec::new() };
-    let reader = ClaimReader { pool, place, entry, claim: entry.node, as_of };
+    let reader = ClaimReader { pool, place, entry, claim: entry.node, subject, as_of };
     let lines: Vec<Node<'_>> = entry.node.each("item").collect();
     let mut orders: Vec<Order> =
         lines.iter().enumerate().map(|(index, item)| reader.order(*item, index)).collect();
-    let all: Vec<Line> = orders.iter().map(as_line).collect();
-    for (index, order) in orders.iter_mut().enumerate() {
-        let others = all.iter().enumerate().filter(|(other, _)| *other != index);
-        order.other_lines = others.map(|(_, line)| line.clone()).collect();
+    let all: Arc<[Line]> = orders.iter().map(as_line).collect();
+    for order in &mut orders {
+        order.lines = Arc::clone(&all);
     }
     let coverages = reader.coverages();
-    orders
-        .into_iter()
-        .map(|order| {
-            let day = order.service_date.when;
-            Item { coverage: standing(pool, &coverages, subject, plan, day), order }
-        })
-        .collect()
+    let items = orders.into_iter().zip(&lines).map(|(order, item)| {
+        let day = order.service_date.when;
+        let coverage = match reader.order_is_of_patient(*item) {
+            Ok(()) => standing(pool, &coverages, subject, plan, day),
+            Err(why) => CoverageStanding::Unusable(format!("the requested order {why}")),
+        };
+        Item { order, coverage }
+    });
+    items.collect()
 }
 
 /// An order as another order of the same request sees it.
@@ -80,6 +83,7 @@ struct ClaimReader<'p, 'd> {
     place: usize,
     entry: &'p Entry<'d>,
     claim: Node<'d>,
+    subject: &'p Subject,
     as_of: Day,
 }
 
@@ -97,11 +101,27 @@ impl<'d> ClaimReader<'_, 'd> {
         source(self.entry, element, SourceKind::Request)
     }
 
+    /// The order that an item says it asks for.
+    fn requested(&self, item: Node<'d>) -> Option<usize> {
+        let extension = extension(item, "extension-requestedService")?;
+        self.pool.follow(extension.get("valueReference")?, self.place)
+    }
+
+    /// An order that was written for somebody else asks for nothing for this patient.
+    fn order_is_of_patient(&self, item: Node<'d>) -> Result<(), &'static str> {
+        let Some(place) = self.requested(item) else { return Ok(()) };
+        let about = self
+            .pool
+            .entry(place)
+            .and_then(|entry| entry.node.get("subject").or_else(|| entry.node.get("patient")));
+        if about.is_none() { Ok(()) } else { self.subject.is_meant(self.pool, about, place) }
+    }
+
     fn order(&self, item: Node<'d>, index: usize) -> Order {
-        let requested = extension(item, "extension-requestedService")
-            .and_then(|extension| self.pool.follow(extension.get("valueReference")?, self.place));
-        let mut parts =
-            requested.map(|place| order_parts(self.pool, place, None)).unwrap_or_default();
+        let mut parts = self
+            .requested(item)
+            .map(|place| order_parts(self.pool, place, None, self.subject))
+            .unwrap_or_default();
         let (mut sites, mut settings) = self.places(item, index);
         sites.append(&mut parts.sites);
         settings.append(&mut parts.settings);
@@ -129,21 +149,36 @@ impl<'d> ClaimReader<'_, 'd> {
                     amount(quantity, self.at(format!("Claim.item[{index}].quantity")))
                 })
                 .or(parts.amount),
-            repeats: parts.repeats,
-            other_lines: Vec::new(),
+            repeats: parts.repeats.into_iter().chain(self.amounts_of_parts(item, index)).collect(),
+            lines: Arc::default(),
         }
     }
 
     fn products(&self, item: Node<'d>, index: usize) -> Vec<Product> {
         let element = format!("Claim.item[{index}].productOrService");
-        let own = [(item, element)].into_iter();
-        let details = item.each("detail").enumerate().map(|(detail, node)| {
-            (node, format!("Claim.item[{index}].detail[{detail}].productOrService"))
-        });
-        own.chain(details)
+        let details = parts_of(item, index)
+            .into_iter()
+            .map(|(node, element)| (node, format!("{element}.productOrService")));
+        std::iter::once((item, element))
+            .chain(details)
             .filter_map(|(node, element)| {
                 let code = node.get("productOrService")?;
                 Some(Product { concept: concept(Some(code)), source: self.at(element) })
+            })
+            .collect()
+    }
+
+    /// Parts of an item with an amount other than one may be more than one dose.
+    fn amounts_of_parts(&self, item: Node<'d>, index: usize) -> Vec<Repeat> {
+        let amounts = parts_of(item, index).into_iter().filter_map(|(node, element)| {
+            amount(node.get("quantity")?, self.at(format!("{element}.quantity")))
+        });
+        amounts
+            .filter(|amount| amount.value.parse::<f64>().ok() != Some(1.0))
+            .map(|amount| Repeat {
+                words: format!("a part of the item in the amount {}", amount.value),
+                is_certain: false,
+                source: amount.source,
             })
             .collect()
     }
@@ -296,6 +331,10 @@ impl<'d> ClaimReader<'_, 'd> {
         push(item.get("locationReference"), true, format!("Claim.item[{index}].locationReference"));
         push(self.claim.get("facility"), true, "Claim.facility".to_owned());
         for (place, member) in self.care_team(item) {
+            // clinical.md 6: the clinic of the one who orders or refers is not the infusion site.
+            if role_codes(member).iter().any(|code| matches!(&**code, "DK" | "DN" | "P3")) {
+                continue;
+            }
             let provider = member.get("provider");
             let kind = self.kind_of(provider);
             if matches!(kind.as_deref(), Some("Organization" | "Location")) {
@@ -311,7 +350,11 @@ impl<'d> ClaimReader<'_, 'd> {
         }
         let encounter = extension(self.claim, "extension-Claim.encounter")
             .and_then(|extension| self.pool.follow(extension.get("valueReference")?, self.place));
-        if let Some(encounter) = encounter {
+        let serviced =
+            when(item.get("servicedDate")).or(span(item.get("servicedPeriod")).any_date());
+        if let Some(encounter) =
+            encounter.filter(|at| is_the_stay(self.pool, *at, self.subject, serviced))
+        {
             read_encounter(self.pool, encounter, &mut sites, &mut settings);
         }
         (sites, settings)
@@ -328,9 +371,22 @@ impl<'d> ClaimReader<'_, 'd> {
 
 /// X12 98 `DK`, ordering physician; HL7's `primary` is the provider who is responsible.
 fn has_ordering_role(member: Node<'_>) -> bool {
-    member.get("role").is_some_and(|role| {
-        role.each("coding")
-            .filter_map(|coding| coding.text_of("code"))
-            .any(|code| matches!(&*code, "DK" | "primary"))
-    })
+    role_codes(member).iter().any(|code| matches!(&**code, "DK" | "primary"))
+}
+
+fn role_codes(member: Node<'_>) -> Vec<std::borrow::Cow<'_, str>> {
+    let codings = member.get("role").into_iter().flat_map(|role| role.each("coding"));
+    codings.filter_map(|coding| coding.text_of("code")).collect()
+}
+
+/// The details of an item and theirs, each with its FHIRPath.
+fn parts_of(item: Node<'_>, index: usize) -> Vec<(Node<'_>, String)> {
+    let mut parts = Vec::new();
+    for (at, detail) in item.each("detail").enumerate() {
+        let element = format!("Claim.item[{index}].detail[{at}]");
+        let below = detail.each("subDetail").enumerate();
+        parts.extend(below.map(|(at, node)| (node, format!("{element}.subDetail[{at}]"))));
+        parts.push((detail, element));
+    }
+    parts
 }

@@ -1,6 +1,6 @@
 //! Whether a coverage is ours, and in force on the day (rulings 9, 10).
 
-use super::reader::{is_npi_system, npi, source, span, word};
+use super::reader::{is_npi_system, is_readable_period, npi, source, span, word};
 use super::subject::Subject;
 use crate::facts::{CoverageStanding, Membership, SourceKind};
 use crate::fhir::{Entry, Node, Pool};
@@ -47,6 +47,9 @@ fn membership(
     subject
         .is_meant(pool, node.get("beneficiary"), place)
         .map_err(|why| format!("the beneficiary of the coverage {why}"))?;
+    if !is_readable_period(node.get("period")) {
+        return Err("the period of the coverage cannot be read".to_owned());
+    }
     if span(node.get("period")).covers(service) != Truth::Met {
         return Err(format!("the coverage is not certainly in force on {service}"));
     }

@@ -1,5 +1,7 @@
 //! Everything that one request gives to judge by: patient, evidence, and the orders.
 
+use std::sync::Arc;
+
 use super::claim::{self, Item, as_line};
 use super::coverage::standing;
 use super::evidence::evidence;
@@ -119,17 +121,15 @@ impl<'d> HookFile<'d> {
             .zip(1..)
             .map(|(place, sequence)| self.item(*place, sequence, plan, as_of))
             .collect();
-        let lines: Vec<Line> = items.iter().map(|item| as_line(&item.order)).collect();
+        let lines: Arc<[Line]> = items.iter().map(|item| as_line(&item.order)).collect();
         for item in &mut items {
-            let own = item.order.sequence;
-            item.order.other_lines =
-                lines.iter().filter(|line| line.sequence != own).cloned().collect();
+            item.order.lines = Arc::clone(&lines);
         }
         Dossier { patient: self.subject.patient(&self.pool), evidence, gaps, items }
     }
 
     fn item(&self, place: usize, sequence: u32, plan: &Plan, as_of: Day) -> Item {
-        let order = order(&self.pool, place, sequence, self.encounter, as_of);
+        let order = self.order(place, sequence, as_of);
         let subject = self
             .pool
             .entry(place)
@@ -142,6 +142,37 @@ impl<'d> HookFile<'d> {
             Err(why) => CoverageStanding::Unusable(format!("the order {why}")),
         };
         Item { order, coverage }
+    }
+
+    fn order(&self, place: usize, sequence: u32, as_of: Day) -> Order {
+        let pool = &self.pool;
+        let parts = order_parts(pool, place, self.encounter, &self.subject);
+        let at = |element: &str| {
+            let entry = pool.entry(place);
+            entry.map(|entry| source(entry, element.to_owned(), SourceKind::Request))
+        };
+        let whole = at(pool.entry(place).map_or("", |entry| &entry.kind)).unwrap_or_else(nowhere);
+        let today = When::from(as_of);
+        let requested_on = parts
+            .authored
+            .clone()
+            .unwrap_or_else(|| Stated { value: today, source: whole.clone() });
+        let service_date = service_date(&parts, &requested_on);
+        Order {
+            sequence,
+            source: whole,
+            is: parts.is,
+            products: parts.products,
+            service_date,
+            requested_on,
+            reasons: parts.reasons,
+            prescriber: parts.prescriber,
+            sites: parts.sites,
+            settings: parts.settings,
+            amount: parts.amount,
+            repeats: parts.repeats,
+            lines: Arc::default(),
+        }
     }
 
     /// The coverages that the order names, else all that came with the call.
@@ -177,40 +208,6 @@ fn add_prefetched<'d>(pool: &mut Pool<'d>, value: Node<'d>) {
         Some(_) => {
             pool.add(None, value);
         }
-    }
-}
-
-fn order(
-    pool: &Pool<'_>,
-    place: usize,
-    sequence: u32,
-    encounter: Option<usize>,
-    as_of: Day,
-) -> Order {
-    let parts = order_parts(pool, place, encounter);
-    let at = |element: &str| {
-        let entry = pool.entry(place);
-        entry.map(|entry| source(entry, element.to_owned(), SourceKind::Request))
-    };
-    let whole = at(pool.entry(place).map_or("", |entry| &entry.kind)).unwrap_or_else(nowhere);
-    let today = When::from(as_of);
-    let requested_on =
-        parts.authored.clone().unwrap_or_else(|| Stated { value: today, source: whole.clone() });
-    let service_date = service_date(&parts, &requested_on);
-    Order {
-        sequence,
-        source: whole,
-        is: parts.is,
-        products: parts.products,
-        service_date,
-        requested_on,
-        reasons: parts.reasons,
-        prescriber: parts.prescriber,
-        sites: parts.sites,
-        settings: parts.settings,
-        amount: parts.amount,
-        repeats: parts.repeats,
-        other_lines: Vec::new(),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::facts::{
     MedicationKind, MedicationUse, Observation, Procedure, SourceKind, Stage, Suspect,
 };
 use crate::fhir::{Entry, Node, Pool};
-use crate::terms::{Concept, Span, When};
+use crate::terms::{Concept, Span, Truth, When};
 
 /// Reads every clinical resource of the pool that is about the patient.
 #[must_use]
@@ -28,6 +28,7 @@ pub fn evidence(pool: &Pool<'_>, subject: &Subject) -> (Evidence, Vec<Gap>) {
             | "Condition"
             | "MedicationStatement"
             | "MedicationRequest"
+            | "MedicationDispense"
             | "MedicationAdministration"
             | "Observation" => "subject",
             _ => continue,
@@ -37,6 +38,10 @@ pub fn evidence(pool: &Pool<'_>, subject: &Subject) -> (Evidence, Vec<Gap>) {
             continue;
         }
         let reader = Reader { pool, place, entry, node: entry.node };
+        if let Some(why) = reader.says_somebody_else(subject) {
+            gaps.push(Gap { resource: entry.name().into(), why: why.into() });
+            continue;
+        }
         match &*entry.kind {
             "Condition" => evidence.conditions.push(reader.condition()),
             "Observation" => evidence.observations.push(reader.observation()),
@@ -70,7 +75,37 @@ impl Reader<'_, '_> {
 
     /// A modifier extension may turn a resource into its opposite: its status is not believed.
     fn status(&self) -> Option<Box<str>> {
-        if self.node.get("modifierExtension").is_some() { None } else { word(self.node, "status") }
+        let is_modified = |node: Node<'_>| node.get("modifierExtension").is_some();
+        if is_modified(self.node) || self.node.each("component").any(is_modified) {
+            None
+        } else {
+            word(self.node, "status")
+        }
+    }
+
+    /// Whether an Observation of the patient's record is about another person by its focus, or was
+    /// made on a specimen of another person.
+    fn says_somebody_else(&self, subject: &Subject) -> Option<&'static str> {
+        let is_meant = |reference, from| subject.is_meant(self.pool, Some(reference), from).is_ok();
+        let of_other = self
+            .node
+            .each("focus")
+            .any(|reference| self.is_person(reference) && !is_meant(reference, self.place));
+        if of_other {
+            return Some("is about another person by its focus");
+        }
+        let specimen = self.pool.follow(self.node.get("specimen")?, self.place)?;
+        let donor = self.pool.entry(specimen)?.node.get("subject")?;
+        (!is_meant(donor, specimen)).then_some("was made on a specimen of somebody else")
+    }
+
+    /// Whether a reference leads to a person, by what it leads to or by how it is written.
+    fn is_person(&self, reference: Node<'_>) -> bool {
+        let is_kind = |kind: &str| matches!(kind, "Patient" | "RelatedPerson" | "Person");
+        let text = reference.text_of("reference").unwrap_or_default();
+        let text = text.split("/_history/").next().unwrap_or_default();
+        let found = self.pool.resolve(text, self.place).and_then(|place| self.pool.entry(place));
+        found.map_or_else(|| text.rsplit('/').nth(1).is_some_and(is_kind), |it| is_kind(&it.kind))
     }
 
     fn verification(&self) -> Option<Box<str>> {
@@ -164,15 +199,27 @@ impl Reader<'_, '_> {
         let node = self.node;
         let point = when(node.get("effectiveDateTime"));
         let period = span(node.get("effectivePeriod"));
+        // A period that ends before it begins says nothing.
+        let is_backwards = period
+            .start
+            .zip(period.end)
+            .is_some_and(|(start, end)| end.before(start) == Truth::Met);
+        let period = if is_backwards { Span::default() } else { period };
         let goes_on = node.text_of("status").is_some_and(|status| status == "active");
         let taken = match point {
             // A single date is a single day, unless the use is said to go on.
             Some(day) => Span { start: Some(day), end: (!goes_on).then_some(day) },
             None => period,
         };
-        let stated = when(node.get("dateAsserted")).or(when(node.get("authoredOn")));
+        let stated = ["dateAsserted", "authoredOn", "whenHandedOver", "whenPrepared"]
+            .iter()
+            .find_map(|name| when(node.get(name)));
         let element = match kind {
             MedicationKind::Statement => "MedicationStatement.medication[x]",
+            // What was dispensed proves no more than what was ordered (clinical.md 4.2).
+            MedicationKind::Request if self.entry.kind == "MedicationDispense" => {
+                "MedicationDispense.medication[x]"
+            }
             MedicationKind::Request => "MedicationRequest.medication[x]",
             MedicationKind::Administration => "MedicationAdministration.medication[x]",
         };
@@ -197,11 +244,7 @@ impl Reader<'_, '_> {
             .or(span(node.get("effectivePeriod")).any_date());
         let focus = node
             .each("focus")
-            .filter(|reference| {
-                let target = self.pool.follow(*reference, self.place);
-                let target = target.and_then(|place| self.pool.entry(place));
-                target.is_none_or(|entry| entry.kind != "Patient")
-            })
+            .filter(|reference| !self.is_person(*reference))
             .map(|reference| link(self.pool, reference, self.place))
             .collect();
         Observation {
@@ -255,6 +298,10 @@ impl Reader<'_, '_> {
         for used in concepts(node, "usedCode") {
             join(&mut code, used);
         }
+        for used in node.each("usedReference") {
+            let found = self.pool.follow(used, self.place).and_then(|at| self.pool.entry(at));
+            join(&mut code, found.map(|used| concept(used.node.get("code"))).unwrap_or_default());
+        }
         Procedure {
             id: self.id(),
             source: self.source("Procedure.code", date),
@@ -272,7 +319,7 @@ impl Reader<'_, '_> {
             let record = instance.and_then(|it| self.pool.follow(it, self.place));
             let entry = record.and_then(|place| self.pool.entry(place));
             let code = entry.map(|entry| concept(entry.node.get("code"))).unwrap_or_default();
-            Suspect { record: record.map(FactId), code }
+            Suspect { record: record.map(FactId), code, is_doubted: is_doubted(suspect) }
         };
         AdverseEvent {
             id: self.id(),
@@ -307,6 +354,16 @@ impl Reader<'_, '_> {
                 .any(|reaction| reaction.get("manifestation").is_some()),
         }
     }
+}
+
+/// Whether an assessment of causality says less than that the suspect probably was the cause.
+fn is_doubted(suspect: Node<'_>) -> bool {
+    suspect.each("causality").filter_map(|causality| causality.get("assessment")).any(|it| {
+        let codes: Vec<_> = it.each("coding").filter_map(|coding| coding.text_of("code")).collect();
+        // The code's capitals differ between R4 and later versions.
+        let is_firm = |code: &str| ["certain", "probably-likely"].contains(&&*code.to_lowercase());
+        !codes.iter().any(|code| is_firm(code))
+    })
 }
 
 /// What a medication resource names: its own code, or that of the Medication and its ingredients.

@@ -5,11 +5,12 @@
 use super::evidence::medication_code;
 use super::people::{prescriber, site};
 use super::reader::{concept, concepts, extension, source, span, when, word};
+use super::subject::Subject;
 use crate::facts::{
     Amount, FactId, Prescriber, Product, Reason, Repeat, Setting, Site, Source, SourceKind, Stated,
 };
 use crate::fhir::{Entry, Node, Pool};
-use crate::terms::{System, When};
+use crate::terms::{System, Truth, When};
 
 /// The resource types that are orders (crd.md 3.1).
 pub const ORDER_TYPES: &[&str] = &[
@@ -48,19 +49,28 @@ pub struct OrderParts {
 
 /// Reads the order at `place`; `encounter` is the encounter of the call, for orders that name none.
 #[must_use]
-pub fn order_parts(pool: &Pool<'_>, place: usize, encounter: Option<usize>) -> OrderParts {
+pub fn order_parts(
+    pool: &Pool<'_>,
+    place: usize,
+    encounter: Option<usize>,
+    subject: &Subject,
+) -> OrderParts {
     let Some(entry) = pool.entry(place) else { return OrderParts::default() };
     let reader = OrderReader { pool, place, entry, node: entry.node };
     let own_encounter =
         entry.node.get("encounter").and_then(|reference| pool.follow(reference, place));
     let (mut sites, mut settings) = (reader.sites(), reader.settings());
+    let occurrence = reader.occurrence();
     if let Some(encounter) = own_encounter.or(encounter) {
-        read_encounter(pool, encounter, &mut sites, &mut settings);
+        let day = occurrence.as_ref().map(|stated| stated.value);
+        if is_the_stay(pool, encounter, subject, day) {
+            read_encounter(pool, encounter, &mut sites, &mut settings);
+        }
     }
     OrderParts {
         is: vec![FactId(place)],
         products: reader.products(),
-        occurrence: reader.occurrence(),
+        occurrence,
         authored: when(entry.node.get("authoredOn"))
             .map(|value| Stated { value, source: reader.at("authoredOn") }),
         reasons: reader.reasons(),
@@ -98,6 +108,33 @@ pub fn read_encounter(
     sites.extend(provider.and_then(|reference| {
         site(pool, reference, place, true, &at("Encounter.serviceProvider"))
     }));
+}
+
+/// Whether an Encounter can be the stay of the service: the patient's, not called off, and not over
+/// before the service or begun after it.
+#[must_use]
+pub fn is_the_stay(
+    pool: &Pool<'_>,
+    place: usize,
+    subject: &Subject,
+    service: Option<When>,
+) -> bool {
+    let Some(entry) = pool.entry(place) else { return false };
+    let about = entry.node.get("subject");
+    if about.is_some() && subject.is_meant(pool, about, place).is_err() {
+        return false;
+    }
+    let period = span(entry.node.get("period"));
+    let lies_apart = service.is_some_and(|service| {
+        period.end.is_some_and(|end| end.before(service) == Truth::Met)
+            || period.start.is_some_and(|start| service.before(start) == Truth::Met)
+    });
+    match entry.node.text_of("status").as_deref() {
+        Some("cancelled" | "entered-in-error") => false,
+        // What is over, and does not say when, is not what is to come.
+        Some("finished") if period.end.is_none() => false,
+        Some(_) | None => !lies_apart,
+    }
 }
 
 struct OrderReader<'p, 'd> {
@@ -228,14 +265,14 @@ impl<'d> OrderReader<'_, 'd> {
                 source: self.at("dispenseRequest.numberOfRepeatsAllowed"),
             });
         }
+        // Each dosage instruction may name a day of its own.
+        let mut days = std::collections::BTreeSet::new();
         for (timing, element) in self.timings() {
-            let days: std::collections::BTreeSet<_> = timing
-                .each("event")
-                .filter_map(|event| when(Some(event)))
-                .map(super::super::terms::date::When::first)
-                .collect();
+            let events = timing.each("event").filter_map(|event| when(Some(event)));
+            days.extend(events.map(When::first));
             let repeat = timing.get("repeat");
-            let count = number(repeat.and_then(|repeat| repeat.get("count")));
+            let most = |name: &str| number(repeat.and_then(|repeat| repeat.get(name)));
+            let count = most("countMax").or(most("count"));
             let cycles =
                 repeat.is_some_and(|repeat| repeat.get_any(&["period", "frequency"]).is_some());
             let (is_repeated, is_certain) = match count {

@@ -1,9 +1,9 @@
 //! Prescribers and places: who and where, with what the records say of them.
 
-use super::reader::{concept, concepts, npi, person_name, source, span, word};
+use super::reader::{concept, concepts, is_readable_period, npi, person_name, source, span, word};
 use crate::facts::{FactId, Prescriber, Site, Source, SourceKind, Specialty};
 use crate::fhir::{Node, Pool};
-use crate::terms::Span;
+use crate::terms::{Concept, Span};
 
 /// The prescriber that `reference` names, which stands in the entry at `from`.
 #[must_use]
@@ -69,11 +69,11 @@ fn read_practitioner(pool: &Pool<'_>, place: usize, prescriber: &mut Prescriber)
         return;
     }
     for qualification in node.each("qualification") {
-        prescriber.specialties.push(Specialty {
-            concept: concept(qualification.get("code")),
-            valid: span(qualification.get("period")),
-            source: source(entry, "Practitioner.qualification.code", SourceKind::Record),
-        });
+        prescriber.specialties.push(valid_specialty(
+            concept(qualification.get("code")),
+            qualification.get("period"),
+            source(entry, "Practitioner.qualification.code", SourceKind::Record),
+        ));
     }
 }
 
@@ -85,12 +85,23 @@ fn read_role(pool: &Pool<'_>, place: usize, prescriber: &mut Prescriber) {
         return;
     }
     for specialty in concepts(node, "specialty") {
-        prescriber.specialties.push(Specialty {
-            concept: specialty,
-            valid: span(node.get("period")),
-            source: source(entry, "PractitionerRole.specialty", SourceKind::Record),
-        });
+        prescriber.specialties.push(valid_specialty(
+            specialty,
+            node.get("period"),
+            source(entry, "PractitionerRole.specialty", SourceKind::Record),
+        ));
     }
+}
+
+/// A specialty with its period; where that cannot be read the codes are left out, since nobody
+/// knows whether they still hold.
+fn valid_specialty(concept: Concept, period: Option<Node<'_>>, source: Source) -> Specialty {
+    let concept = if is_readable_period(period) {
+        concept
+    } else {
+        Concept { codings: Vec::new(), text: concept.text }
+    };
+    Specialty { concept, valid: span(period), source }
 }
 
 /// A specialty that the request itself states of the prescriber.
@@ -110,6 +121,25 @@ pub fn site(
     is_named_as_site: bool,
     at: &Source,
 ) -> Option<Site> {
+    site_within(pool, reference, from, is_named_as_site, at, LONGEST_CHAIN)
+}
+
+/// How many references lead from a place to its organization at most; places that name each other
+/// lead nowhere.
+const LONGEST_CHAIN: u8 = 4;
+
+fn site_within(
+    pool: &Pool<'_>,
+    reference: Node<'_>,
+    from: usize,
+    is_named_as_site: bool,
+    at: &Source,
+    steps_left: u8,
+) -> Option<Site> {
+    let further = |owner: Node<'_>, place: usize| {
+        let steps_left = steps_left.checked_sub(1)?;
+        site_within(pool, owner, place, is_named_as_site, at, steps_left)
+    };
     let named = |npi, name| Site { npi, name, is_named_as_site, source: at.clone() };
     let display = || word(reference, "display").map(String::from);
     let by_identifier = || {
@@ -134,13 +164,12 @@ pub fn site(
             if let Some(number) = npi(node) {
                 Some(named(Some(number), name()))
             } else {
-                let owner = node
-                    .get("managingOrganization")
-                    .and_then(|owner| site(pool, owner, place, is_named_as_site, at));
+                let owner = node.get("managingOrganization");
+                let owner = owner.and_then(|owner| further(owner, place));
                 Some(owner.unwrap_or_else(|| named(None, name())))
             }
         }
-        "PractitionerRole" => site(pool, node.get("organization")?, place, is_named_as_site, at),
+        "PractitionerRole" => further(node.get("organization")?, place),
         _ => None,
     }
 }

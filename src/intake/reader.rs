@@ -42,11 +42,22 @@ pub fn join(concept: &mut Concept, more: Concept) {
     concept.text = concept.text.take().or(more.text);
 }
 
-/// The code of a status that is a `CodeableConcept`.
+/// The code of a status that is a `CodeableConcept`: HL7's own where there are others beside it.
+///
+/// Two different codes of HL7 are one that no rule knows, so that neither is believed.
 #[must_use]
 pub fn status_code(node: Option<Node<'_>>) -> Option<Box<str>> {
     let node = node?;
-    let code = node.each("coding").find_map(|coding| coding.text_of("code"));
+    let is_hl7 = |coding: &Node<'_>| {
+        coding.text_of("system").is_some_and(|system| system.contains("hl7.org/"))
+    };
+    let mut own: Vec<Cow<'_, str>> =
+        node.each("coding").filter(is_hl7).filter_map(|coding| coding.text_of("code")).collect();
+    own.dedup();
+    if own.len() > 1 {
+        return Some(own.join(" and ").into());
+    }
+    let code = own.pop().or_else(|| node.each("coding").find_map(|coding| coding.text_of("code")));
     code.or_else(|| node.text_of("code")).map(|code| code.trim().into())
 }
 
@@ -67,6 +78,18 @@ pub fn when(node: Option<Node<'_>>) -> Option<When> {
 pub fn span(node: Option<Node<'_>>) -> Span {
     let Some(node) = node else { return Span::default() };
     Span { start: when(node.get("start")), end: when(node.get("end")) }
+}
+
+/// Whether each end that a Period gives is a date, so that an absent one is an open one.
+///
+/// An end that is only said to be unknown (`_end` with a reason) is no open end.
+#[must_use]
+pub fn is_readable_period(node: Option<Node<'_>>) -> bool {
+    let Some(node) = node else { return true };
+    ["start", "end"].iter().all(|name| match node.get(name) {
+        Some(date) => when(Some(date)).is_some(),
+        None => node.get(&format!("_{name}")).is_none(),
+    })
 }
 
 /// The value of `extension` with a URL that ends in `name`, if there is one.

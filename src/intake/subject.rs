@@ -2,7 +2,7 @@
 
 use super::reader::{extensions, source, word};
 use crate::facts::{Patient, SourceKind, Stated};
-use crate::fhir::{Node, Pool};
+use crate::fhir::{Entry, Node, Pool};
 use crate::terms::When;
 
 /// Who the request is about: a resource of the pool, or at least a reference.
@@ -30,7 +30,9 @@ impl Subject {
             return Err("does not say by a reference whom it is about");
         };
         let meant = match (pool.resolve(&text, from), self.place) {
-            (Some(found), Some(patient)) => found == patient,
+            (Some(found), Some(patient)) => {
+                found == patient && is_of_one_server(pool, &text, from, patient)
+            }
             (_, _) => self.reference.as_deref() == Some(&*text),
         };
         if meant { Ok(()) } else { Err("is about another patient, or about one who is not there") }
@@ -55,16 +57,17 @@ impl Subject {
         };
         let node = entry.node;
         let of = |element: &'static str| source(entry, element, SourceKind::Record);
-        let recorded_sex = ["us-core-birthsex", "us-core-sex", "birthsex"]
-            .iter()
-            .flat_map(|name| extensions(node, name))
-            .filter_map(|extension| {
-                let code = word(extension, "valueCode").or_else(|| {
-                    extension.get("valueCoding").and_then(|coding| word(coding, "code"))
-                })?;
-                Some(Stated { value: code, source: of("Patient.extension") })
-            })
-            .collect();
+        let recorded_sex =
+            ["us-core-birthsex", "us-core-sex", "us-core-individual-sex", "birthsex"]
+                .iter()
+                .flat_map(|name| extensions(node, name))
+                .filter_map(|extension| {
+                    let code = word(extension, "valueCode").or_else(|| {
+                        extension.get("valueCoding").and_then(|coding| word(coding, "code"))
+                    })?;
+                    Some(Stated { value: code, source: of("Patient.extension") })
+                })
+                .collect();
         Patient {
             source: of("Patient"),
             birth_date: node
@@ -75,4 +78,31 @@ impl Subject {
             recorded_sex,
         }
     }
+}
+
+/// Whether a relative reference can mean the patient: a reference of another server's record means
+/// that server's patient, and a record that does not say its server means the patient only if no
+/// other one has the same id (rulings 12).
+fn is_of_one_server(pool: &Pool<'_>, reference: &str, from: usize, patient: usize) -> bool {
+    if reference.contains(':') || reference.starts_with('#') {
+        return true;
+    }
+    let home = pool.entry(from).map_or(from, |entry| entry.container.unwrap_or(from));
+    let base = |place: usize| pool.entry(place).and_then(server);
+    if let (Some(of_record), Some(of_patient)) = (base(home), base(patient)) {
+        return of_record == of_patient;
+    }
+    let same_id = |place: &usize| {
+        pool.entry(*place).is_some_and(|entry| {
+            entry.container.is_none() && entry.id.as_deref() == reference.rsplit('/').next()
+        })
+    };
+    pool.of_type("Patient").filter(same_id).count() < 2
+}
+
+/// The base URL of the server that an entry comes from, if its full URL says so.
+fn server(entry: &Entry<'_>) -> Option<String> {
+    let url = entry.full_url.as_deref().filter(|url| url.starts_with("http"))?;
+    let id = entry.id.as_deref()?;
+    url.strip_suffix(&format!("/{}/{id}", entry.kind)).map(str::to_owned)
 }

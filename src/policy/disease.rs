@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::criterion::Codes;
 use super::scene::{ReportStatus, Standing};
 use crate::facts::{Case, Condition, ConditionLink, FactId, Observation, Value};
-use crate::terms::{Concept, Day, Truth};
+use crate::terms::{Concept, Day, System, Truth};
 
 /// The codes by which a cancer, its extent and its look-alikes are recognised.
 #[derive(Debug, Deserialize)]
@@ -16,6 +16,10 @@ use crate::terms::{Concept, Day, Truth};
 pub struct Disease {
     /// What the disease is called, and words that hint at it without proving it.
     pub names: Vec<String>,
+    /// Words of a cancer: a Condition of no known code that has one may be another primary.
+    pub cancer_words: Vec<String>,
+    /// Words that say that it is none, or none that counts.
+    pub no_cancer_words: Vec<String>,
     /// The invasive disease.
     pub disease: Codes,
     /// Codes that say disease and metastasis in one.
@@ -117,6 +121,36 @@ impl Disease {
         self.class_of(concept, &Concept::default(), &Concept::default())
     }
 
+    /// Whether a Condition without a code of the policy's or of ICD-10-CM is called a cancer.
+    fn may_be_cancer_in_words(&self, condition: &Condition) -> bool {
+        let code = &condition.code;
+        let is_coded = code.codings.iter().any(|coding| coding.system == System::Icd10Cm);
+        !is_coded
+            && code.mentions(&self.cancer_words)
+            && !code.mentions(&self.no_cancer_words)
+            && self.classify(condition) == Class::Unrelated
+    }
+
+    /// Whether a secondary cancer, or codings in conflict, name another primary beside it.
+    fn may_be_other_primary(&self, sighting: &Sighting<'_>) -> bool {
+        let code = &sighting.condition.code;
+        let has_no_site = !self.sites.has(code) && !self.special_sites.has(code);
+        let is_mixed = match sighting.class {
+            Class::Conflict | Class::Distant { .. } | Class::Regional | Class::Unspecific => true,
+            Class::Disease
+            | Class::Metastatic
+            | Class::Special
+            | Class::Doubtful
+            | Class::InSitu
+            | Class::History
+            | Class::Benign
+            | Class::OtherPrimary
+            | Class::WordsOnly
+            | Class::Unrelated => false,
+        };
+        is_mixed && has_no_site && self.other_primary.has(code)
+    }
+
     fn class_of(&self, code: &Concept, morphology: &Concept, site: &Concept) -> Class {
         let named = self.disease.has(code) || self.metastatic.has(code);
         let by_morphology = self.morphology.has(morphology) || self.morphology.has(code);
@@ -140,7 +174,7 @@ impl Disease {
         if invasive && (in_situ || history || benign) || (named || special) && other {
             return Class::Conflict;
         }
-        if in_situ && (other || secondary) {
+        if in_situ && (other || secondary) || other && secondary {
             return Class::Conflict;
         }
         if special {
@@ -264,6 +298,7 @@ impl<'c> Picture<'c> {
         let blocks = |sighting: &Sighting<'_>| match sighting.standing {
             Standing::Current | Standing::Unclear(_) => {
                 matches!(sighting.class, Class::OtherPrimary | Class::Special)
+                    || disease.may_be_other_primary(sighting)
             }
             Standing::Past
             | Standing::Refuted
@@ -281,7 +316,15 @@ impl<'c> Picture<'c> {
             .flat_map(|sighting| &sighting.condition.stages)
             .flat_map(|stage| stage.assessments.iter().copied())
             .collect();
-        let has_other_primary = mentioned || sightings.iter().any(blocks);
+        // N3: words prove no cancer, and yet keep the disease from being the only one for certain.
+        let in_words = case.evidence.conditions.iter().any(|condition| {
+            disease.may_be_cancer_in_words(condition)
+                && matches!(
+                    Standing::of(condition, as_of),
+                    Standing::Current | Standing::Unclear(_)
+                )
+        });
+        let has_other_primary = mentioned || in_words || sightings.iter().any(blocks);
         Picture { sightings, has_other_primary, assessed }
     }
 
@@ -318,8 +361,15 @@ impl<'c> Picture<'c> {
             ConditionLink::Elsewhere => None,
             ConditionLink::To(id) => self.sighting(*id),
         };
-        Truth::any(links.iter().map(|link| {
+        let led = links.iter().map(|link| {
             let Some(target) = target(link) else { return Truth::Unknown };
+            // What is not there, or confirmed by nobody, is no origin.
+            if matches!(
+                target.standing,
+                Standing::Refuted | Standing::EnteredInError | Standing::Unconfirmed
+            ) {
+                return Truth::Unknown;
+            }
             match target.class {
                 Class::Disease | Class::Metastatic | Class::Distant { says_origin: true } => {
                     Truth::Met
@@ -340,7 +390,13 @@ impl<'c> Picture<'c> {
                 | Class::WordsOnly
                 | Class::Unrelated => Truth::Unknown,
             }
-        }))
+        });
+        let led: Vec<Truth> = led.collect();
+        // Links to this disease and to another cancer contradict each other.
+        if led.contains(&Truth::Met) && led.contains(&Truth::NotMet) {
+            return Truth::Unknown;
+        }
+        Truth::any(led)
     }
 
     /// Whether an Observation is about the disease.
@@ -393,7 +449,9 @@ impl Disease {
     #[must_use]
     pub fn extent(&self, value: &Concept) -> Option<Extent> {
         if self.stage_distant.has(value) {
-            Some(Extent::Distant)
+            // Codings that contradict each other name no extent.
+            let lower = [&self.stage_regional, &self.stage_early, &self.not_distant];
+            (!lower.iter().any(|set| set.has(value))).then_some(Extent::Distant)
         } else if self.stage_regional.has(value) {
             Some(Extent::Regional)
         } else if self.stage_early.has(value) {

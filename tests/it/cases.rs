@@ -7,6 +7,7 @@
 //! nothing.
 //! What is expected comes from the guideline, never from what the engine says.
 
+mod adversarial;
 mod expect;
 mod judge;
 mod story;

@@ -90,7 +90,7 @@ impl BiomarkerOrTherapy {
     fn results(&self, scene: &Scene<'_>) -> Results {
         let evidence = scene.case.evidence;
         let mut results = Results::default();
-        let superseded = superseded(&evidence.observations);
+        let superseded = self.superseded(&evidence.observations);
         for observation in &evidence.observations {
             let is_old = superseded.contains(&observation.id.0);
             self.hear(observation, is_old, scene, &mut results);
@@ -141,10 +141,16 @@ impl BiomarkerOrTherapy {
         match reading {
             Reading::Positive => results.positive.push(cited("positive")),
             Reading::Negative if !dated => results.open.push(cited("negative, without a date")),
+            Reading::Negative if focus_is_unclear(observation, scene) => {
+                results.open.push(cited("negative, and not certainly about this cancer"));
+            }
             Reading::Negative if self.assay.is_liquid(observation) => {
                 results
                     .open
                     .push(cited("negative in blood, which cannot exclude it in the tumour"));
+            }
+            Reading::Negative if self.assay.has_unread_sample(observation) => {
+                results.open.push(cited("negative, in a sample that is told by a code only"));
             }
             Reading::Negative => results.negative.push(cited("negative")),
             Reading::Open(why) => results.open.push(cited(why)),
@@ -183,24 +189,44 @@ fn concerns_other_tumour(observation: &Observation, scene: &Scene<'_>) -> bool {
         })
 }
 
-/// Versions of one report share a business identifier; the newest one stands for all.
-fn superseded(observations: &[Observation]) -> HashSet<usize> {
-    let mut old = HashSet::new();
-    for (place, one) in observations.iter().enumerate() {
-        for other in observations.iter().skip(place + 1) {
-            let same_report = one.identifiers.iter().any(|it| other.identifiers.contains(it))
-                && one.code == other.code;
-            if !same_report {
-                continue;
+/// Whether the focus of a result leads to a Condition that is not certainly the policy's disease.
+fn focus_is_unclear(observation: &Observation, scene: &Scene<'_>) -> bool {
+    let leads_to_condition = |link: &ConditionLink| match link {
+        ConditionLink::To(id) => scene.case.evidence.conditions.iter().any(|it| it.id == *id),
+        ConditionLink::Elsewhere => true,
+    };
+    observation.focus.iter().any(leads_to_condition)
+        && scene.picture.concerns(observation) != Truth::Met
+}
+
+impl BiomarkerOrTherapy {
+    /// Versions of one report share a business identifier; the newest one stands for all.
+    ///
+    /// The variants of one report may share its identifier too: they are versions of each other
+    /// only if they name the same gene and change.
+    fn superseded(&self, observations: &[Observation]) -> HashSet<usize> {
+        let read: Vec<&Observation> = observations
+            .iter()
+            .filter(|it| !it.identifiers.is_empty() && self.assay.read(it) != Reading::Other)
+            .collect();
+        let mut old = HashSet::new();
+        for (place, one) in read.iter().enumerate() {
+            for other in read.iter().skip(place + 1) {
+                let same_report = one.identifiers.iter().any(|it| other.identifiers.contains(it))
+                    && one.code == other.code
+                    && self.assay.what_is_named(one) == self.assay.what_is_named(other);
+                if !same_report {
+                    continue;
+                }
+                match (replaces(one, other), replaces(other, one)) {
+                    (true, false) => old.insert(other.id.0),
+                    (false, true) => old.insert(one.id.0),
+                    (true, true) | (false, false) => false,
+                };
             }
-            match (replaces(one, other), replaces(other, one)) {
-                (true, false) => old.insert(other.id.0),
-                (false, true) => old.insert(one.id.0),
-                (true, true) | (false, false) => false,
-            };
         }
+        old
     }
-    old
 }
 
 /// A corrected version that is not older replaces a version that was not corrected.

@@ -120,6 +120,22 @@ fn without_disease(scene: &Scene<'_>) -> Outcome {
     if !possible.is_empty() {
         return scene.ask("diagnosis", &found(&possible));
     }
+    // rulings 18: a stage beyond the early ones shows more than a disease of the past.
+    let advanced: Vec<Cited> = scene
+        .case
+        .evidence
+        .observations
+        .iter()
+        .filter(|observation| {
+            let extent = scene.disease.extent_observed(observation);
+            matches!(extent, Some(Extent::Distant | Extent::Regional))
+                && scene.picture.concerns(observation) != Truth::NotMet
+        })
+        .map(|observation| cite(&observation.source, observation.code.name()))
+        .collect();
+    if !advanced.is_empty() {
+        return scene.ask("diagnosis", &found(&advanced));
+    }
     // rulings 18: what the confirmed records show is something else, and nothing else is shown.
     let instead: Vec<Cited> =
         sightings.iter().filter(|seen| is_not_disease(seen)).map(named).collect();
@@ -266,6 +282,11 @@ fn weigh_observation(scene: &Scene<'_>, observation: &Observation, scales: &mut 
         return;
     }
     let cited = cite(source, format!("{}: {}", observation.code.name(), value.name()));
+    if finding && !asserts_finding(scene, observation) {
+        scales.set_aside.push(aside(source, "does not say that the finding is there"));
+        scales.perhaps.push(cited);
+        return;
+    }
     let usable_date = source.date.filter(|date| !scene.is_future(*date));
     let (Truth::Met, Some(date)) = (concerns, usable_date) else {
         scales.set_aside.push(aside(source, "not dated, or not certainly about this cancer"));
@@ -283,11 +304,31 @@ fn weigh_observation(scene: &Scene<'_>, observation: &Observation, scales: &mut 
     } else if status_code {
         if disease.status_gone.has(value) {
             scales.against.push((date, cited));
+        } else if disease.status_worse.has(value) {
+            // It got worse: an early stage may not be the latest (clinical.md 1.3).
+            scales.perhaps.push(cited);
         }
     } else if let Some(extent) = disease.extent(value) {
         scales.put(extent, date, cited);
     } else {
         scales.set_aside.push(aside(source, "a stage that is not in the policy's lists"));
         scales.perhaps.push(cited);
+    }
+}
+
+/// Whether an Observation says that the finding in its code or value is there: words, numbers, a
+/// missing answer and an interpretation beside the code may say the opposite.
+fn asserts_finding(scene: &Scene<'_>, observation: &Observation) -> bool {
+    let answer = &observation.value;
+    match &answer.value {
+        Value::Coded(value) => scene.disease.distant_finding.has(value),
+        Value::Boolean(_) => true,
+        Value::None => {
+            let reason = &answer.absent_reason;
+            reason.codings.is_empty()
+                && reason.text.is_none()
+                && observation.interpretations.is_empty()
+        }
+        Value::Text(_) | Value::Quantity { .. } => false,
     }
 }

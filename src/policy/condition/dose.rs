@@ -21,6 +21,8 @@ pub struct OneDose {
     pub most_containers: u32,
     /// Diagnoses that hint at an earlier therapy of the kind without naming it.
     pub hints: Codes,
+    /// Units that count containers.
+    pub container_units: Vec<String>,
     /// Units that count doses.
     pub dose_units: Vec<String>,
     /// Units that count something that one dose may have many of.
@@ -144,7 +146,7 @@ impl OneDose {
                 Truth::Unknown => unclear.push(cited),
             }
         }
-        for line in &order.other_lines {
+        for line in order.lines.iter().filter(|line| line.sequence != order.sequence) {
             let same = line.products.iter().any(|product| (scene.product)(&product.concept));
             if !same {
                 continue;
@@ -180,17 +182,19 @@ impl OneDose {
         if is_in(&self.other_units) {
             return Truth::Met;
         }
+        // In a unit that nobody knows, a number says nothing of doses.
+        let counts = unit.is_none() || is_in(&self.dose_units) || is_in(&self.container_units);
         let whole = number.fract() == 0.0 && number >= 1.0;
         let counts_containers =
             scene.case.order.products.iter().any(|product| self.containers.has(&product.concept));
         let is_one = (number - 1.0).abs() < f64::EPSILON;
         if is_one {
             Truth::Met
-        } else if number > f64::from(self.most_containers)
+        } else if counts && number > f64::from(self.most_containers)
             || is_in(&self.dose_units) && number > 1.0
         {
             Truth::NotMet
-        } else if whole && counts_containers {
+        } else if counts && whole && counts_containers {
             Truth::Met
         } else {
             Truth::Unknown

@@ -71,7 +71,8 @@ pub struct Exposure<'c> {
 impl<'c> Exposure<'c> {
     /// Collects the records of an agent.
     ///
-    /// A record that is dated after the day of judging says at most that it is planned.
+    /// A record that is dated after the day of judging says at most that it is planned; one that
+    /// says that it is done all the same contradicts itself.
     #[must_use]
     pub fn of(agent: &Codes, evidence: &'c Evidence, scene: &Scene<'_>) -> Exposure<'c> {
         let uses = evidence
@@ -83,10 +84,12 @@ impl<'c> Exposure<'c> {
                 let future = record.taken.start.is_some_and(|start| scene.is_future(start));
                 Use {
                     record,
-                    dose: if future && dose != Dose::EnteredInError {
-                        Dose::NotGiven
-                    } else {
-                        dose
+                    dose: match (future, dose) {
+                        (true, Dose::Given) if is_over(record) => Dose::Perhaps,
+                        (true, Dose::Given | Dose::GivenAndOnHold | Dose::Perhaps) => {
+                            Dose::NotGiven
+                        }
+                        (_, dose) => dose,
                     },
                 }
             })
@@ -140,6 +143,11 @@ impl<'c> Exposure<'c> {
             self.given().map(|found| course(found.record, event, window_days, first_day, scene));
         timings.min().unwrap_or(Timing::Unknown)
     }
+}
+
+/// Whether a record says that what it tells of was done, or begun.
+fn is_over(record: &MedicationUse) -> bool {
+    matches!(record.status.as_deref(), Some("completed" | "stopped" | "in-progress"))
 }
 
 fn course(

@@ -34,7 +34,8 @@ impl Indication {
             };
             let name =
                 sighting.map_or(reason.concept.name(), |sighting| sighting.condition.code.name());
-            let cited = cite(&reason.source, format!("asked for because of {name}"));
+            let mut cited = cite(&reason.source, format!("asked for because of {name}"));
+            cited.source.date = cited.source.date.or(Some(scene.requested()));
             match class {
                 Class::Disease | Class::Metastatic => ours.push(cited),
                 Class::OtherPrimary => others.push(cited),

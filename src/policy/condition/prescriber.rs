@@ -45,7 +45,9 @@ impl PrescriberSpecialty {
         let mut undecided = false;
         for specialty in &prescriber.specialties {
             let says = format!("{name}: {}", specialty.concept.name());
-            let cited = cite(&specialty.source, says);
+            let mut cited = cite(&specialty.source, says);
+            // It is stated for the day of the request.
+            cited.source.date = cited.source.date.or(Some(scene.requested()));
             match specialty.valid.covers(scene.requested()) {
                 Truth::Met => {}
                 Truth::NotMet => {

@@ -43,6 +43,8 @@ pub struct Assay {
     pub not_done: Codes,
     /// Words in method or specimen that say the sample was not tumour tissue.
     pub liquid_words: Vec<String>,
+    /// Words in the name of a test that say that it reads tissue too.
+    pub tissue_words: Vec<String>,
     /// Names of the gene in words: a result that only they show is asked for.
     pub names: Vec<String>,
     /// How a change of the kind is written, `{x}` standing for the new amino acid.
@@ -153,8 +155,11 @@ impl Assay {
             (Word::Negative | Word::NarrowNegative, Some(_)) | (Word::NarrowNegative, None) => {
                 Reading::Open("one variant is absent; others were not looked for")
             }
-            (Word::Negative, None) if is_narrow => {
+            (Word::Negative, None) if is_narrow || self.names_one_variant(observation) => {
                 Reading::Open("a test of one variant cannot exclude the others")
+            }
+            (Word::Negative, None) if parts.origin_in_words => {
+                Reading::Open("the origin of the genome is told in words only")
             }
             (Word::Negative, None) => Reading::Negative,
             (Word::Variant, _) | (Word::Positive | Word::Nothing, Some(Word::Variant)) => {
@@ -169,6 +174,30 @@ impl Assay {
                 Reading::Suspect("no result that can be read")
             }
         }
+    }
+
+    /// Whether name or method of a test speak of a single variant (N16).
+    fn names_one_variant(&self, observation: &Observation) -> bool {
+        let names = std::iter::once(&observation.code).chain(&observation.specimen);
+        names.filter_map(|concept| concept.text.as_deref()).any(|text| {
+            text.split(|c: char| !c.is_alphanumeric()).any(|word| self.change(word).is_some())
+        })
+    }
+
+    /// The codes and words by which the components of a variant name gene and change.
+    pub(super) fn what_is_named(&self, observation: &Observation) -> Vec<(Vec<Coding>, String)> {
+        let names = observation.components.iter().filter(|component| {
+            self.gene_component.has(&component.code) || self.change_components.has(&component.code)
+        });
+        let mut names: Vec<(Vec<Coding>, String)> = names
+            .map(|component| match &component.value.value {
+                Value::Coded(name) => (name.codings.clone(), String::new()),
+                Value::Text(name) => (Vec::new(), name.to_string()),
+                Value::None | Value::Boolean(_) | Value::Quantity { .. } => Default::default(),
+            })
+            .collect();
+        names.sort();
+        names
     }
 
     /// The call of the Observation: all that value and interpretation say, if they agree.
@@ -220,7 +249,21 @@ impl Assay {
             (true, false, _, false) => Word::Variant,
             (false, true, _, false) => Word::OtherVariant,
             (false, false, true, false) => Word::Positive,
-            (false, false, false, true) => Word::Negative,
+            // A code first; its words can only take away (N3).
+            (false, false, false, true) => {
+                match concept.text.as_deref().map(|it| self.phrase(it)) {
+                    Some(Word::Variant | Word::Positive) => Word::Unclear,
+                    Some(Word::NarrowNegative) => Word::NarrowNegative,
+                    Some(
+                        Word::OtherVariant
+                        | Word::Negative
+                        | Word::NotDone
+                        | Word::Unclear
+                        | Word::Nothing,
+                    )
+                    | None => Word::Negative,
+                }
+            }
             (false, false, false, false) if concept.codings.is_empty() => {
                 concept.text.as_deref().map_or(Word::Nothing, |text| self.phrase(text))
             }
@@ -300,19 +343,25 @@ impl Assay {
             if self.gene_component.has(&component.code) {
                 match &component.value.value {
                     Value::Coded(gene) => {
-                        parts.gene |= self.gene.has(gene);
+                        let is_gene = self.gene.has(gene);
+                        parts.gene |= is_gene;
+                        // What stands at the gene can only speak against a negative call.
+                        let calls = component.interpretations.iter().map(|it| self.concept(it));
+                        parts.calls.extend(calls.filter(|word| is_gene && *word != Word::Negative));
                         parts.gene_in_words |= gene.mentions(&self.names);
                     }
                     Value::Text(_) => parts.gene_in_words = true,
                     Value::None | Value::Boolean(_) | Value::Quantity { .. } => {}
                 }
             } else if self.origin_component.has(&component.code) {
-                parts.inherited |= match &component.value.value {
-                    Value::Coded(origin) => self.inherited.has(origin),
-                    Value::None | Value::Text(_) | Value::Boolean(_) | Value::Quantity { .. } => {
-                        false
+                match &component.value.value {
+                    Value::Coded(origin) => {
+                        parts.inherited |= self.inherited.has(origin);
+                        parts.origin_in_words |= origin.codings.is_empty();
                     }
-                };
+                    Value::Text(_) => parts.origin_in_words = true,
+                    Value::None | Value::Boolean(_) | Value::Quantity { .. } => {}
+                }
             } else if self.change_components.has(&component.code) {
                 let word = match &component.value.value {
                     Value::Coded(change) => self.concept(change),
@@ -340,11 +389,19 @@ impl Assay {
         parts
     }
 
+    /// Whether method or specimen are told by codes only, which nobody reads.
+    #[must_use]
+    pub fn has_unread_sample(&self, observation: &Observation) -> bool {
+        observation.specimen.iter().any(|it| it.text.is_none() && !it.codings.is_empty())
+    }
+
     /// Whether the sample is said not to be tumour tissue (rulings 16).
     #[must_use]
     pub fn is_liquid(&self, observation: &Observation) -> bool {
+        let code = &observation.code;
         observation.specimen.iter().any(|concept| concept.mentions(&self.liquid_words))
-            || observation.code.codings.is_empty() && observation.code.mentions(&self.liquid_words)
+            // "in blood or tissue" says neither.
+            || code.mentions(&self.liquid_words) && !code.mentions(&self.tissue_words)
     }
 }
 
@@ -358,6 +415,7 @@ fn names_change(changes: &Codes, concept: &Concept) -> bool {
 
 /// What the components of an Observation say together.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own about the parts")]
 struct Parts {
     /// The gene is among those that are named.
     gene: bool,
@@ -365,6 +423,8 @@ struct Parts {
     gene_in_words: bool,
     /// The genome is the inherited one.
     inherited: bool,
+    /// Words say whether it is: nobody reads them.
+    origin_in_words: bool,
     /// A change that is named.
     change: Option<Word>,
     /// Calls that stand at a change.

@@ -6,6 +6,7 @@ use crate::facts::Site;
 use crate::policy::criterion::Codes;
 use crate::policy::finding::Cited;
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
+use crate::terms::Concept;
 
 /// A place in the policy's registry, and a setting.
 #[derive(Debug, Deserialize)]
@@ -25,6 +26,14 @@ impl SiteInRegistry {
         vec![&mut self.setting, &mut self.ruled_out]
     }
 
+    /// Whether a concept names the setting, and no coding of the same system names another one.
+    fn is_setting(&self, concept: &Concept) -> bool {
+        let mut named = concept.codings.iter().filter(|coding| self.setting.contains(coding));
+        let Some(known) = named.next() else { return false };
+        let same_system = concept.codings.iter().filter(|coding| coding.system == known.system);
+        same_system.into_iter().all(|coding| self.setting.contains(coding))
+    }
+
     /// Looks for the place among those that the order names as its site, and only if there are
     /// none among the organizations that request it.
     #[must_use]
@@ -35,7 +44,7 @@ impl SiteInRegistry {
             let cited = cite(&setting.source, format!("setting {}", setting.concept.name()));
             if self.ruled_out.has(&setting.concept) {
                 wrong.push(cited);
-            } else if self.setting.has(&setting.concept) {
+            } else if self.is_setting(&setting.concept) {
                 right.push(cited);
             } else {
                 unclear.push(cited);

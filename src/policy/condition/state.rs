@@ -58,6 +58,9 @@ struct Signs {
     present: Vec<(When, Cited)>,
     /// Not in the state.
     absent: Vec<(When, Cited)>,
+    /// Once in the state, by a test that does not hold any more: it tells only that an answer
+    /// before it is outdated.
+    outdated: Vec<(When, Cited)>,
     /// A sign that does not tell.
     unclear: Vec<Cited>,
     set_aside: Vec<SetAside>,
@@ -90,10 +93,20 @@ impl ExcludedState {
         let newest = |signs: &[(When, Cited)]| {
             signs.iter().map(|(date, _)| *date).max_by_key(|date| date.first())
         };
-        let outcome = match (newest(&signs.present), newest(&signs.absent)) {
+        // A positive test does not end by growing old; only a later answer ends it.
+        let newest_absent = newest(&signs.absent);
+        let ended = |date: When| newest_absent.is_some_and(|end| date.before(end) == Truth::Met);
+        let outdated = std::mem::take(&mut signs.outdated);
+        signs
+            .unclear
+            .extend(outdated.into_iter().filter(|(date, _)| !ended(*date)).map(|(_, cited)| cited));
+        let all_ended = signs.present.iter().all(|(date, _)| ended(*date));
+        let outcome = match (newest(&signs.present), newest_absent) {
             (Some(_), None) => Outcome::not_met(cited(signs.present)),
             (Some(present), Some(absent)) => match present.before(absent) {
-                Truth::Met if signs.unclear.is_empty() => Outcome::met(cited(signs.absent)),
+                Truth::Met if signs.unclear.is_empty() && all_ended => {
+                    Outcome::met(cited(signs.absent))
+                }
                 Truth::NotMet => Outcome::not_met(cited(signs.present)),
                 Truth::Met | Truth::Unknown => {
                     let all: Vec<Cited> =
@@ -227,6 +240,11 @@ impl ExcludedState {
             (false, true, Truth::Met) => signs.absent.push((date, cited)),
             (true, true, Truth::Met) | (false, false, Truth::Met) => signs.unclear.push(cited),
             (true, _, Truth::Unknown) => signs.unclear.push(cited),
+            (true, _, Truth::NotMet)
+                if is_test && within(date, self.diagnosis_days, scene) != Truth::NotMet =>
+            {
+                signs.outdated.push((date, cited));
+            }
             (_, _, Truth::NotMet | Truth::Unknown) => {
                 signs.set_aside.push(aside(source, "too long ago"));
             }

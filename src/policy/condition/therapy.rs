@@ -12,7 +12,7 @@ use crate::policy::criterion::Codes;
 use crate::policy::disease::{Class, Extent, Sighting};
 use crate::policy::finding::{Cited, Lack, SetAside};
 use crate::policy::scene::{Outcome, ReportStatus, Scene, Standing, aside, cite, found};
-use crate::terms::{Truth, When};
+use crate::terms::{Day, Truth, When};
 
 /// A class of agents that had to be tried.
 #[derive(Debug, Deserialize)]
@@ -154,7 +154,7 @@ impl FailedTherapy {
         for allergy in scene.case.evidence.allergies.iter().filter(|it| codes.has(&it.code)) {
             hear_allergy(name, allergy, &exposure, scene, &mut story);
         }
-        hear_adverse_events(name, codes, &exposure, scene, &mut story);
+        self.hear_adverse_events(name, codes, &exposure, scene, &mut story);
         if exposure.is_given() == Truth::Met {
             self.hear_progression(name, &exposure, scene, &mut story);
             self.hear_class_reaction(name, &exposure, scene, &mut story);
@@ -184,10 +184,12 @@ impl FailedTherapy {
         let status = record.status.as_deref().unwrap_or("of unknown status");
         let reason = source.element(format!("{}.statusReason", kind_name(source)));
         let says = |set: &Codes| record.status_reasons.iter().find(|concept| set.has(concept));
-        let failure = says(&self.no_response)
+        // Codings of one reason that contradict each other say nothing.
+        let fails = |set: &Codes| says(set).filter(|concept| !self.other_reasons.has(concept));
+        let failure = fails(&self.no_response)
             .map(|why| format!("{name}: no response ({})", why.name()))
             .or_else(|| {
-                says(&self.not_tolerated)
+                fails(&self.not_tolerated)
                     .map(|why| format!("{name}: not tolerated ({})", why.name()))
             });
         match found.dose {
@@ -245,8 +247,9 @@ impl FailedTherapy {
         scene: &Scene<'_>,
         story: &mut Story,
     ) {
+        let rises = StageRise::of(exposure, scene);
         for observation in &scene.case.evidence.observations {
-            if let Some((date, first_day, says)) = progression(observation, exposure, scene) {
+            if let Some((date, first_day, says)) = progression(observation, rises, scene) {
                 let cited = cite(&observation.source, format!("{says}, while on {name}"));
                 let timing = exposure.timing(date, self.window_days, first_day, scene);
                 hear(timing, cited, story);
@@ -260,6 +263,46 @@ impl FailedTherapy {
                 let timing =
                     exposure.timing(onset, self.window_days, FirstDay::DoesNotCount, scene);
                 hear(timing, cite(&source, says), story);
+            }
+        }
+    }
+
+    /// Adverse events that name the agent, by a record of its use or by its code (4.3).
+    ///
+    /// Where the agent goes on being given, the reaction may have been a mild one: a person weighs it.
+    fn hear_adverse_events(
+        &self,
+        name: &str,
+        codes: &Codes,
+        exposure: &Exposure<'_>,
+        scene: &Scene<'_>,
+        story: &mut Story,
+    ) {
+        for event in &scene.case.evidence.adverse_events {
+            let names_agent = event.suspects.iter().any(|suspect| {
+                let by_record =
+                    exposure.uses.iter().any(|found| Some(found.record.id) == suspect.record);
+                by_record || codes.has(&suspect.code)
+            });
+            if !names_agent {
+                continue;
+            }
+            let cited = cite(&event.source, format!("adverse event of {name}"));
+            let is_actual = event.actuality.as_deref() == Some("actual");
+            let dated = event.source.date.is_some_and(|date| !scene.is_future(date));
+            let timing = event
+                .source
+                .date
+                .map(|date| exposure.timing(date, self.window_days, FirstDay::Counts, scene));
+            let is_doubted = event.suspects.iter().any(|suspect| suspect.is_doubted);
+            if !is_actual || !dated {
+                story.set_aside.push(aside(&event.source, "not an actual event with a date"));
+            } else if timing == Some(Timing::Before) && exposure.is_given() == Truth::Met {
+                story.set_aside.push(aside(&event.source, "before the first dose"));
+            } else if exposure.is_discontinued() && event.suspects.len() == 1 && !is_doubted {
+                story.proof.push(cited);
+            } else {
+                story.to_judge.push(cited);
             }
         }
     }
@@ -297,7 +340,7 @@ impl FailedTherapy {
 /// The date of a progression that an Observation documents, and what it says.
 fn progression(
     observation: &Observation,
-    exposure: &Exposure<'_>,
+    rises: StageRise,
     scene: &Scene<'_>,
 ) -> Option<(When, FirstDay, String)> {
     let disease = scene.disease;
@@ -315,9 +358,7 @@ fn progression(
     // A stage of distant metastasis is new only if a lower stage is on record from before,
     // and no metastasis from before the first dose: else it may be an old stage, written again.
     if disease.extent_observed(observation) == Some(Extent::Distant) {
-        let first = exposure.first_dose()?;
-        let is_new = lower_stage_before(date, scene) && !metastasis_before(first, scene);
-        return is_new.then(|| {
+        return rises.is_new(date).then(|| {
             (date, FirstDay::DoesNotCount, "the stage rose to distant metastasis".to_owned())
         });
     }
@@ -368,38 +409,6 @@ fn hear_allergy(
     }
 }
 
-/// Adverse events that name the agent, by a record of its use or by its code (4.3).
-///
-/// Where the agent goes on being given, the reaction may have been a mild one: a person weighs it.
-fn hear_adverse_events(
-    name: &str,
-    codes: &Codes,
-    exposure: &Exposure<'_>,
-    scene: &Scene<'_>,
-    story: &mut Story,
-) {
-    for event in &scene.case.evidence.adverse_events {
-        let names_agent = event.suspects.iter().any(|suspect| {
-            let by_record =
-                exposure.uses.iter().any(|found| Some(found.record.id) == suspect.record);
-            by_record || codes.has(&suspect.code)
-        });
-        if !names_agent {
-            continue;
-        }
-        let cited = cite(&event.source, format!("adverse event of {name}"));
-        let is_actual = event.actuality.as_deref() == Some("actual");
-        let dated = event.source.date.is_some_and(|date| !scene.is_future(date));
-        if !is_actual || !dated {
-            story.set_aside.push(aside(&event.source, "not an actual event with a date"));
-        } else if exposure.is_discontinued() && event.suspects.len() == 1 {
-            story.proof.push(cited);
-        } else {
-            story.to_judge.push(cited);
-        }
-    }
-}
-
 /// The onset of a metastasis that comes from the disease.
 fn new_metastasis(seen: &Sighting<'_>, scene: &Scene<'_>) -> Option<When> {
     let is_metastasis =
@@ -410,16 +419,32 @@ fn new_metastasis(seen: &Sighting<'_>, scene: &Scene<'_>) -> Option<When> {
     counts.then_some(seen.condition.onset).flatten()
 }
 
-fn lower_stage_before(date: When, scene: &Scene<'_>) -> bool {
-    scene.case.evidence.observations.iter().any(|observation| {
-        let lower = match scene.disease.extent_observed(observation) {
-            Some(Extent::Early | Extent::Regional | Extent::NotDistant) => true,
-            Some(Extent::Distant) | None => false,
-        };
-        lower
-            && scene.picture.concerns(observation) == Truth::Met
-            && observation.source.date.is_some_and(|earlier| earlier.before(date) == Truth::Met)
-    })
+/// From which day on a stage of distant metastasis is a new one.
+#[derive(Clone, Copy)]
+struct StageRise {
+    /// The earliest day on which a lower stage was certainly on record; `None`: a stage of distant
+    /// metastasis is never new.
+    lower: Option<Day>,
+}
+
+impl StageRise {
+    /// Looks for a lower stage, and for metastasis that was there before the first dose.
+    fn of(exposure: &Exposure<'_>, scene: &Scene<'_>) -> StageRise {
+        let was_there = exposure.first_dose().is_none_or(|first| metastasis_before(first, scene));
+        let lower = scene.case.evidence.observations.iter().filter(|observation| {
+            let lower = match scene.disease.extent_observed(observation) {
+                Some(Extent::Early | Extent::Regional | Extent::NotDistant) => true,
+                Some(Extent::Distant) | None => false,
+            };
+            lower && scene.picture.concerns(observation) == Truth::Met
+        });
+        let days = lower.filter_map(|observation| observation.source.date).map(When::last);
+        StageRise { lower: if was_there { None } else { days.min() } }
+    }
+
+    fn is_new(self, date: When) -> bool {
+        self.lower.is_some_and(|lower| lower < date.first())
+    }
 }
 
 /// Whether anything may show distant metastasis on or before `day`.

@@ -28,7 +28,7 @@ pub(super) fn all(file: &File, story: &Story) -> Vec<(&'static str, Story)> {
 }
 
 /// The story with a copy of its own records, and of those of the base story, about somebody else.
-fn with_stranger(file: &File, story: &Story) -> Story {
+pub(super) fn with_stranger(file: &File, story: &Story) -> Story {
     let base = file.cases.iter().find(|case| case.is_base()).unwrap();
     let base = file.story(base, super::judge::Told::Claim);
     let mut told = story.clone();
