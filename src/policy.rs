@@ -5,6 +5,8 @@
 //! makes the determination ([`determine`]).
 //! Pure: no clock, no store, no network, no FHIR.
 
+pub mod asks;
+pub mod codes;
 pub mod condition;
 pub mod criterion;
 pub mod determine;
@@ -13,8 +15,10 @@ pub mod evaluate;
 pub mod finding;
 pub mod plan;
 pub mod read;
+pub mod registry;
 pub mod scene;
 pub mod shelf;
+pub mod standing;
 
 pub use evaluate::evaluate;
 pub use finding::{Cited, Determination, Finding, Lack, PolicyId, SetAside, Verdict};

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use super::asks::Asks;
+use super::codes::Codes;
 use super::condition::age::AgeAtService;
 use super::condition::biomarker::BiomarkerOrTherapy;
 use super::condition::diagnosis::DiagnosisWithExtent;
@@ -12,7 +14,8 @@ use super::condition::site::SiteInRegistry;
 use super::condition::state::ExcludedState;
 use super::condition::therapy::FailedTherapy;
 use super::disease::Disease;
-use crate::terms::{Coding, Concept, Day, Npi, ValueSet, When};
+use super::registry::Registry;
+use crate::terms::{Coding, Day, ValueSet};
 
 /// One edition of a policy, read and checked.
 #[derive(Debug)]
@@ -171,64 +174,6 @@ impl Condition {
     }
 }
 
-/// Value sets that a policy names, and after reading the codes in them.
-#[derive(Debug, Deserialize)]
-#[serde(from = "OneOrMany")]
-pub struct Codes {
-    /// The ids of the value sets, as the policy names them.
-    pub names: Vec<String>,
-    /// Their codes; filled in by the reader.
-    pub(super) sets: Vec<ValueSet>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl From<OneOrMany> for Codes {
-    fn from(names: OneOrMany) -> Codes {
-        let names = match names {
-            OneOrMany::One(name) => vec![name],
-            OneOrMany::Many(names) => names,
-        };
-        Codes { names, sets: Vec::new() }
-    }
-}
-
-impl Codes {
-    /// Whether the code is in one of the sets.
-    #[must_use]
-    pub fn contains(&self, coding: &Coding) -> bool {
-        self.sets.iter().any(|set| set.contains(coding))
-    }
-
-    /// Whether one of the concept's codings is in one of the sets.
-    #[must_use]
-    pub fn has(&self, concept: &Concept) -> bool {
-        concept.codings.iter().any(|coding| self.contains(coding))
-    }
-}
-
-/// What is asked of the clinician where a clause is unknown, by key.
-///
-/// `{found}` in a text stands for what was found.
-#[derive(Debug, Default)]
-pub struct Asks(pub(super) Vec<(Box<str>, Box<str>)>);
-
-impl Asks {
-    /// The text of `key` with what was found put in.
-    #[must_use]
-    pub fn text(&self, key: &str, found: &str) -> String {
-        self.0.iter().find(|(known, _)| &**known == key).map_or_else(
-            || format!("Please send what settles this ({key})."),
-            |(_, text)| text.replace("{found}", found),
-        )
-    }
-}
-
 /// How a product is recognised, whatever code system it comes in.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -241,33 +186,4 @@ pub struct ProductMap {
     pub others: Codes,
     /// Names in words.
     pub names: Vec<String>,
-}
-
-/// The qualified places.
-#[derive(Debug, Default)]
-pub struct Registry(pub(super) Vec<RegistryEntry>);
-
-/// A qualified place, and since and until when it is one.
-#[derive(Debug)]
-pub struct RegistryEntry {
-    /// Its NPI.
-    pub npi: Npi,
-    /// Its name.
-    pub name: Box<str>,
-    /// The first day.
-    pub valid_from: Day,
-    /// The last day; `None`: no end is known.
-    pub valid_to: Option<Day>,
-}
-
-impl Registry {
-    /// The place with this NPI, if it is qualified on the whole of `when`.
-    #[must_use]
-    pub fn qualified(&self, npi: Npi, when: When) -> Option<&RegistryEntry> {
-        self.0.iter().find(|entry| {
-            entry.npi == npi
-                && entry.valid_from <= when.first()
-                && entry.valid_to.is_none_or(|last| when.last() <= last)
-        })
-    }
 }

@@ -5,8 +5,8 @@
 
 use serde::Deserialize;
 
-use super::criterion::Codes;
-use super::scene::{ReportStatus, Standing};
+use super::codes::Codes;
+use super::standing::{ReportStatus, Standing};
 use crate::facts::{Case, Condition, ConditionLink, FactId, Observation, Value};
 use crate::terms::{Concept, Day, System, Truth};
 

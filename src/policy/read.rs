@@ -16,11 +16,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::criterion::{
-    Asks, Authority, Clause, ClauseKind, Codes, Condition, Edition, ProductMap, Registry,
-    RegistryEntry, Text,
-};
+use super::asks::Asks;
+use super::codes::Codes;
+use super::criterion::{Authority, Clause, ClauseKind, Condition, Edition, ProductMap, Text};
 use super::disease::Disease;
+use super::registry::{Registry, RegistryEntry};
 use super::shelf::{Policy, Shelf};
 use crate::terms::{Coding, Day, Npi, System, ValueSet};
 

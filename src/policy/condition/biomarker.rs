@@ -10,10 +10,11 @@ use serde::Deserialize;
 use super::result::{Assay, Reading};
 use super::therapy::FailedTherapy;
 use crate::facts::{ConditionLink, Observation};
-use crate::policy::criterion::Codes;
+use crate::policy::codes::Codes;
 use crate::policy::disease::Class;
 use crate::policy::finding::{Cited, SetAside};
-use crate::policy::scene::{Outcome, ReportStatus, Scene, Standing, aside, cite, found};
+use crate::policy::scene::{Outcome, Scene, aside, cite, found};
+use crate::policy::standing::{ReportStatus, Standing};
 use crate::terms::Truth;
 
 /// A biomarker, and the therapy that is aimed at it.

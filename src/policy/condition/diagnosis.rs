@@ -5,7 +5,8 @@ use serde::Deserialize;
 use crate::facts::{Observation, Value};
 use crate::policy::disease::{Class, Extent, Sighting};
 use crate::policy::finding::{Cited, SetAside};
-use crate::policy::scene::{Outcome, ReportStatus, Scene, Standing, aside, cite, found};
+use crate::policy::scene::{Outcome, Scene, aside, cite, found};
+use crate::policy::standing::{ReportStatus, Standing};
 use crate::terms::{Truth, When};
 
 /// The policy's disease, unresectable or metastatic.

@@ -4,9 +4,10 @@ use serde::Deserialize;
 
 use super::exposure::{Dose, Exposure};
 use crate::facts::MedicationKind;
-use crate::policy::criterion::Codes;
+use crate::policy::codes::Codes;
 use crate::policy::finding::{Cited, SetAside};
-use crate::policy::scene::{Outcome, Scene, Standing, aside, cite, found};
+use crate::policy::scene::{Outcome, Scene, aside, cite, found};
+use crate::policy::standing::Standing;
 use crate::terms::Truth;
 
 /// A therapy that is given once in a lifetime.

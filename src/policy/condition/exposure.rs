@@ -1,7 +1,7 @@
 //! Whether and when a patient took an agent (clinical.md 4.2).
 
 use crate::facts::{Evidence, MedicationKind, MedicationUse};
-use crate::policy::criterion::Codes;
+use crate::policy::codes::Codes;
 use crate::policy::scene::Scene;
 use crate::terms::{Truth, When};
 

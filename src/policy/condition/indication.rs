@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use crate::policy::disease::Class;
-use crate::policy::scene::{Outcome, Scene, Standing, aside, cite, found};
+use crate::policy::scene::{Outcome, Scene, aside, cite, found};
+use crate::policy::standing::Standing;
 
 /// The reason that the order itself gives is the disease of the policy.
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::policy::criterion::Codes;
+use crate::policy::codes::Codes;
 use crate::policy::scene::{Outcome, Scene, aside, cite};
 use crate::terms::Truth;
 

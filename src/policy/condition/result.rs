@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use crate::facts::{Answer, Component, Observation, Value};
-use crate::policy::criterion::Codes;
+use crate::policy::codes::Codes;
 use crate::terms::{Coding, Concept};
 
 /// How the results of a biomarker are coded and worded.

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::facts::Site;
-use crate::policy::criterion::Codes;
+use crate::policy::codes::Codes;
 use crate::policy::finding::Cited;
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
 use crate::terms::Concept;

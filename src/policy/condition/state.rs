@@ -4,9 +4,10 @@ use serde::Deserialize;
 
 use super::age::old_enough;
 use crate::facts::Value;
-use crate::policy::criterion::Codes;
+use crate::policy::codes::Codes;
 use crate::policy::finding::{Cited, SetAside};
-use crate::policy::scene::{Outcome, ReportStatus, Scene, Standing, aside, cite, found};
+use crate::policy::scene::{Outcome, Scene, aside, cite, found};
+use crate::policy::standing::{ReportStatus, Standing};
 use crate::terms::{Truth, When};
 
 /// A state such as pregnancy: who can be in it, what shows it, and for how long.

@@ -8,10 +8,11 @@ use serde::Deserialize;
 
 use super::exposure::{Dose, Exposure, FirstDay, Timing, Use};
 use crate::facts::{Allergy, Observation, Value};
-use crate::policy::criterion::Codes;
+use crate::policy::codes::Codes;
 use crate::policy::disease::{Class, Extent, Sighting};
 use crate::policy::finding::{Cited, Lack, SetAside};
-use crate::policy::scene::{Outcome, ReportStatus, Scene, Standing, aside, cite, found};
+use crate::policy::scene::{Outcome, Scene, aside, cite, found};
+use crate::policy::standing::{ReportStatus, Standing};
 use crate::terms::{Day, Truth, When};
 
 /// A class of agents that had to be tried.
