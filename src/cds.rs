@@ -14,6 +14,8 @@ pub struct HookRequest<'d> {
     pub hook: Cow<'d, str>,
     /// The id of this firing; not unique, and no key of anything.
     pub hook_instance: Option<Cow<'d, str>>,
+    /// `fhirServer`: the base of the client's own resources.
+    pub fhir_server: Option<Cow<'d, str>>,
     /// `context.patientId`, without `Patient/`.
     pub patient_id: Cow<'d, str>,
     /// `context.encounterId`, without `Encounter/`.
@@ -86,6 +88,7 @@ impl<'d> HookRequest<'d> {
         Ok(HookRequest {
             hook,
             hook_instance: root.text_of("hookInstance"),
+            fhir_server: root.text_of("fhirServer"),
             patient_id: without_type(patient_id, "Patient/"),
             encounter_id: context.text_of("encounterId").map(|id| without_type(id, "Encounter/")),
             draft_orders: context.get("draftOrders"),

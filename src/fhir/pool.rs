@@ -41,9 +41,19 @@ pub struct Pool<'d> {
     entries: Vec<Entry<'d>>,
     by_url: HashMap<String, usize>,
     by_type_and_id: HashMap<String, usize>,
+    /// The base of resources that come without a URL, where it is known.
+    server: Option<String>,
 }
 
 impl<'d> Pool<'d> {
+    /// An empty pool of one server's resources: one that comes without a URL is meant by that
+    /// server's URL of it, and by no other's.
+    #[must_use]
+    pub fn of_server(base: Option<&str>) -> Pool<'d> {
+        let server = base.map(|base| format!("{}/", base.trim_end_matches('/')));
+        Pool { server, ..Pool::default() }
+    }
+
     /// Puts in a resource, and all resources that it contains.
     ///
     /// A resource whose `Type/id` is there already is left out, and the known one's place is
@@ -142,6 +152,10 @@ impl<'d> Pool<'d> {
         if is_absolute {
             // Only a resource that came without a URL of its own can still be meant by its id.
             let local = last_two_segments(reference)?;
+            let base = reference.strip_suffix(local)?;
+            if self.server.as_deref().is_some_and(|server| server != base) {
+                return None;
+            }
             let place = *self.by_type_and_id.get(local)?;
             let has_url = self.entries.get(place).is_none_or(|entry| entry.full_url.is_some());
             return (!has_url).then_some(place);
@@ -207,5 +221,16 @@ mod tests {
         assert_eq!(resolve("Coverage/c"), Some(4));
         assert_eq!(resolve("#missing"), None);
         assert_eq!(resolve("Patient/2"), None);
+    }
+
+    #[test]
+    fn a_resource_without_a_url_is_meant_by_its_own_servers_url_only() {
+        let text = r#"{"resourceType":"Patient","id":"1"}"#;
+        let document = Document::parse(text.as_bytes(), Rules::Fhir).unwrap();
+        let mut pool = Pool::of_server(Some("https://a.test/fhir/"));
+        let place = pool.add(None, document.root());
+        assert_eq!(pool.resolve("https://a.test/fhir/Patient/1", place), Some(place));
+        assert_eq!(pool.resolve("https://b.test/fhir/Patient/1", place), None);
+        assert_eq!(pool.resolve("Patient/1", place), Some(place));
     }
 }

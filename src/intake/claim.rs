@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::coverage::standing;
-use super::order::{OrderParts, amount, is_the_stay, order_parts, read_encounter};
+use super::order::{
+    NamesNobody, OrderParts, amount, is_the_stay, order_parts, read_encounter, stands,
+};
 use super::people::{add_specialty, prescriber, site};
 use super::reader::{concept, extension, source, span, when};
 use super::subject::Subject;
@@ -45,7 +47,7 @@ pub fn items(
     let coverages = reader.coverages();
     let items = orders.into_iter().zip(&lines).map(|(order, item)| {
         let day = order.service_date.when;
-        let coverage = match reader.order_is_of_patient(*item) {
+        let coverage = match reader.order_stands(*item) {
             Ok(()) => standing(pool, &coverages, subject, plan, day),
             Err(why) => CoverageStanding::Unusable(format!("the requested order {why}")),
         };
@@ -107,14 +109,10 @@ impl<'d> ClaimReader<'_, 'd> {
         self.pool.follow(extension.get("valueReference")?, self.place)
     }
 
-    /// An order that was written for somebody else asks for nothing for this patient.
-    fn order_is_of_patient(&self, item: Node<'d>) -> Result<(), &'static str> {
+    /// An order that was called off or written for somebody else asks for nothing for this patient.
+    fn order_stands(&self, item: Node<'d>) -> Result<(), &'static str> {
         let Some(place) = self.requested(item) else { return Ok(()) };
-        let about = self
-            .pool
-            .entry(place)
-            .and_then(|entry| entry.node.get("subject").or_else(|| entry.node.get("patient")));
-        if about.is_none() { Ok(()) } else { self.subject.is_meant(self.pool, about, place) }
+        stands(self.pool, place, self.subject, NamesNobody::IsFine)
     }
 
     fn order(&self, item: Node<'d>, index: usize) -> Order {

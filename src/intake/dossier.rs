@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::claim::{self, Item, as_line};
 use super::coverage::standing;
 use super::evidence::evidence;
-use super::order::{ORDER_TYPES, OrderParts, order_parts};
+use super::order::{NamesNobody, ORDER_TYPES, OrderParts, order_parts, stands};
 use super::reader::source;
 use super::subject::Subject;
 use crate::cds::{HookError, HookRequest};
@@ -81,7 +81,7 @@ impl<'d> HookFile<'d> {
     /// There is no Bundle of draft orders.
     pub fn of(request: &HookRequest<'d>) -> Result<HookFile<'d>, HookError> {
         let drafts = request.draft_orders.ok_or(HookError::NoOrders)?;
-        let mut pool = Pool::default();
+        let mut pool = Pool::of_server(request.fhir_server.as_deref());
         let mut orders = Vec::new();
         for entry in drafts.each("entry") {
             let Some(resource) = entry.get("resource") else { continue };
@@ -130,11 +130,7 @@ impl<'d> HookFile<'d> {
 
     fn item(&self, place: usize, sequence: u32, plan: &Plan, as_of: Day) -> Item {
         let order = self.order(place, sequence, as_of);
-        let subject = self
-            .pool
-            .entry(place)
-            .and_then(|entry| entry.node.get("subject").or_else(|| entry.node.get("patient")));
-        let coverage = match self.subject.is_meant(&self.pool, subject, place) {
+        let coverage = match stands(&self.pool, place, &self.subject, NamesNobody::IsDoubtful) {
             Ok(()) => {
                 let day = order.service_date.when;
                 standing(&self.pool, &self.coverages(place), &self.subject, plan, day)

@@ -85,6 +85,41 @@ pub fn order_parts(
     }
 }
 
+/// Whether the order at `place` stands and is this patient's.
+///
+/// # Errors
+/// Why it asks for nothing for this patient.
+pub fn stands(
+    pool: &Pool<'_>,
+    place: usize,
+    subject: &Subject,
+    names_nobody: NamesNobody,
+) -> Result<(), &'static str> {
+    let Some(entry) = pool.entry(place) else { return Ok(()) };
+    let node = entry.node;
+    let about = node.get("subject").or_else(|| node.get("patient"));
+    let status = node.text_of("status");
+    if node.get("doNotPerform").and_then(Node::boolean) == Some(true)
+        || matches!(status.as_deref(), Some("cancelled" | "revoked" | "entered-in-error"))
+    {
+        return Err("says that it is not to be carried out");
+    }
+    match (about, names_nobody) {
+        // An order of a Claim that names nobody is the Claim's patient's.
+        (None, NamesNobody::IsFine) => Ok(()),
+        (about, _) => subject.is_meant(pool, about, place),
+    }
+}
+
+/// What an order that does not say for whom it is means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamesNobody {
+    /// It is for the patient of the Claim that asks for it.
+    IsFine,
+    /// It cannot be told.
+    IsDoubtful,
+}
+
 /// An inpatient Encounter says where and in which setting (rulings 24); another says nothing of
 /// the infusion, since the order is often written in an outpatient visit.
 pub fn read_encounter(
