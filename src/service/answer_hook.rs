@@ -202,9 +202,11 @@ impl Service {
                 let circumstances = Circumstances {
                     date: as_of,
                     assertion_id: &order.assertion_id,
+                    // crd.md 3.3: a call that only asks what would be is never told `satisfied`.
                     authorization: order
                         .authorized
                         .as_ref()
+                        .filter(|_| request.wants("unsolicited-determ"))
                         .map(|(number, until)| (number.as_str(), Some(*until))),
                     site_clauses: &self.rules.shelf.site_clauses(),
                     questionnaires: &[],

@@ -106,12 +106,57 @@ impl Service {
         let _turn = self.turns.take(&member).await;
         let known = self.authorizations(&member).await?;
         dossier.add_authorizations(known.into_iter().map(|it| it.fact).collect());
+        let likeness = Likeness {
+            client: key.client.clone(),
+            digest: key.digest.clone(),
+            bundle_identifier: request.identifier.as_ref().and_then(token),
+            claim_identifier: request.claim_identifiers.first().and_then(token),
+        };
+        let lines = self.judge_lines(&request, &dossier, &likeness, as_of).await?;
+        let response = self.render(&request, version, &lines)?;
+        let pended = lines.iter().any(|line| line.reference_number.is_some());
+        let case_id = CaseId::parse(&self.world.new_id())
+            .map_err(|_| ServiceError::Internal("a new id is no case id"))?;
+        let record = SubmissionRecord {
+            key,
+            bundle_identifier: likeness.bundle_identifier,
+            claim_identifier: likeness.claim_identifier,
+            body: document_text(body),
+            case_id: case_id.clone(),
+            member_id: member,
+            answer: AnswerRecord {
+                guide: version.number().to_owned(),
+                response,
+                given_at: now,
+                state: if pended { CaseState::Pended } else { CaseState::Decided },
+                lines,
+            },
+        };
+        match self.store.save_submission(&record).await? {
+            Saved::Stored => {
+                let guide = version.number();
+                tracing::info!(case = %case_id, client, guide, pended, "claim answered");
+                Ok(record.answer.response)
+            }
+            // Another request with the same content was faster: its answer is the answer.
+            Saved::AlreadyThere(known) => self.answer_again(&request, version, &known).await,
+        }
+    }
+
+    /// Judges every item, decides what is done with it, and gives it its number.
+    async fn judge_lines(
+        &self,
+        request: &PasRequest<'_>,
+        dossier: &Dossier,
+        likeness: &Likeness,
+        as_of: Day,
+    ) -> Result<Vec<LineRecord>, SubmitError> {
         let judged: Vec<(u32, Verdict, Decision)> = dossier
             .cases()
             .map(|case| {
                 let verdict = evaluate(&self.rules.shelf, case, as_of);
                 let decision = match self.decide(case, &verdict, as_of) {
-                    Decision::Certify { .. } if !asks_anew(&request, case.order.sequence) => {
+                    Decision::Certify { .. } if !asks_anew(request, case.order.sequence) => {
                         Decision::Pend(vec![NOT_ANEW.to_owned()])
                     }
                     decision => decision,
@@ -120,52 +165,12 @@ impl Service {
             })
             .collect();
         let numbers = self.numbers(&judged).await?;
-        let bundle_identifier = request.identifier.as_ref().and_then(token);
-        let claim_identifier = request.claim_identifiers.first().and_then(token);
-        let similar = self
-            .store
-            .similar_submissions(&Likeness {
-                client: key.client.clone(),
-                digest: key.digest.clone(),
-                bundle_identifier: bundle_identifier.clone(),
-                claim_identifier: claim_identifier.clone(),
-            })
-            .await?;
+        let similar = self.store.similar_submissions(likeness).await?;
         let similar: Vec<String> = similar.iter().map(ToString::to_string).collect();
-        let lines: Vec<LineRecord> = judged
-            .iter()
-            .zip(dossier.cases())
-            .map(|((_, verdict, decision), case)| {
-                line_record(case, verdict, decision, &numbers, &similar)
-            })
-            .collect::<Result<_, _>>()?;
-        let response = self.render(&request, version, &lines)?;
-        let pended = lines.iter().any(|line| line.reference_number.is_some());
-        let case_id = CaseId::parse(&self.world.new_id())
-            .map_err(|_| ServiceError::Internal("a new id is no case id"))?;
-        let record = SubmissionRecord {
-            key,
-            bundle_identifier,
-            claim_identifier,
-            body: document_text(body),
-            case_id: case_id.clone(),
-            member_id: member,
-            answer: AnswerRecord {
-                guide: version.number().to_owned(),
-                response: response.clone(),
-                given_at: now,
-                state: if pended { CaseState::Pended } else { CaseState::Decided },
-                lines,
-            },
-        };
-        match self.store.save_submission(&record).await? {
-            Saved::Stored => {
-                tracing::info!(case = %case_id, client, guide = version.number(), pended, "claim answered");
-                Ok(response)
-            }
-            // Another request with the same content was faster: its answer is the answer.
-            Saved::AlreadyThere(known) => self.answer_again(&request, version, &known).await,
-        }
+        let lines = judged.iter().zip(dossier.cases()).map(|((_, verdict, decision), case)| {
+            line_record(case, verdict, decision, &numbers, &similar)
+        });
+        Ok(lines.collect::<Result<_, _>>()?)
     }
 
     /// The stored answer of a case; in the words of another version where it is asked there.

@@ -428,6 +428,11 @@ fn an_authorization_on_file_satisfies_a_later_order() {
         assert_eq!(said(&actions[0], "pa-needed"), ["satisfied"], "{version}");
         assert_eq!(said(&actions[0], "satisfied-pa-id"), numbers, "{version}");
     }
+    // A call that only asks what would be is not told of it.
+    let mut what_if = json(&same_member("crd/approve-all-met", &own));
+    what_if["extension"] = json!({"davinci-crd.configuration": {"unsolicited-determ": false}});
+    let answer = server.sign("2.2", what_if.to_string());
+    assert_eq!(said(&actions(&answer)[0], "pa-needed"), ["auth-needed"]);
     let second = json(&fixture("crd/review-second-dose"));
     let own = objects(&second).into_iter().find_map(|it| it.get("subscriberId")).unwrap().clone();
     let answer = server.sign("2.2", same_member("crd/review-second-dose", &own));
