@@ -25,6 +25,10 @@ pub fn run(folder: &Path) -> Result<String, ProfilesError> {
                 None => "text not on file: a person judges".to_owned(),
             };
             lines.push(format!("  {first_day}: {content}"));
+            if edition.effective == *first_day {
+                let source = edition.source.iter();
+                lines.extend(source.map(|(name, text)| format!("    {name}: {text}")));
+            }
         }
     }
     Ok(lines.join("\n"))

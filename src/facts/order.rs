@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::terms::{Concept, Day, Npi, Span, When};
+use crate::terms::{Concept, Npi, Span, When};
 
 use super::source::{FactId, Source};
 
@@ -220,10 +220,4 @@ pub struct Membership {
     pub member_id: Option<Box<str>>,
     /// The Coverage.
     pub source: Source,
-}
-
-/// How many whole days `later` lies behind `earlier`; negative if before.
-#[must_use]
-pub fn days_between(earlier: Day, later: Day) -> i32 {
-    (later - earlier).get_days()
 }

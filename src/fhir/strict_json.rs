@@ -319,16 +319,6 @@ impl<'d> Node<'d> {
     pub fn place(self) -> String {
         self.document.place(self.index)
     }
-
-    /// The FHIRPath of the value within `resource`, which holds it: `Claim.item[0].quantity`.
-    #[must_use]
-    pub fn place_in(self, resource: Node<'_>) -> String {
-        let whole = self.place();
-        let outer = resource.place();
-        let inner = whole.strip_prefix(&outer).unwrap_or(&whole);
-        let name = resource.text_of("resourceType").unwrap_or(Cow::Borrowed("$this"));
-        format!("{name}{inner}")
-    }
 }
 
 struct Children<'d> {

@@ -46,15 +46,6 @@ impl PasVersion {
         }
     }
 
-    /// Whether `$inquire` answers with Parameters, one `return` for each match (PAS 2.2.1, 2.1).
-    #[must_use]
-    pub fn inquires_with_parameters(self) -> bool {
-        match self {
-            PasVersion::V2_0_1 => false,
-            PasVersion::V2_2_1 => true,
-        }
-    }
-
     /// `canonical|version`, for places that may name a version; `Extension.url` may not (trap T18).
     #[must_use]
     pub fn pinned(self, canonical: &str) -> String {

@@ -55,8 +55,6 @@ pub struct PasRequest<'d> {
     pub bundle: Node<'d>,
     /// `Bundle.identifier`; there under both versions.
     pub identifier: Option<Identifier<'d>>,
-    /// `Bundle.timestamp`, an instant as it was written; there under both versions.
-    pub timestamp: Option<Cow<'d, str>>,
     /// The place of the Claim in the pool.
     pub claim: usize,
     /// The URL under which the Bundle lists the Claim.
@@ -163,14 +161,6 @@ impl<'d> PasRequest<'d> {
     }
 }
 
-/// Whether a JSON text is meant as a PAS body: some FHIR resource, and no CDS Hooks request.
-///
-/// A resource other than a Bundle counts too, so that [`PasRequest::read`] can say what is wrong.
-#[must_use]
-pub fn is_pas_body(root: Node<'_>) -> bool {
-    root.get("hook").is_none() && root.get("resourceType").is_some()
-}
-
 fn assemble<'d>(pool: Pool<'d>, bundle: Node<'d>, place: usize) -> Option<PasRequest<'d>> {
     let entry = pool.entry(place)?;
     let claim = entry.node;
@@ -190,7 +180,6 @@ fn assemble<'d>(pool: Pool<'d>, bundle: Node<'d>, place: usize) -> Option<PasReq
     Some(PasRequest {
         bundle,
         identifier: bundle.get("identifier").map(identifier),
-        timestamp: bundle.text_of("timestamp"),
         claim: place,
         claim_url,
         claim_identifiers: claim.each("identifier").map(identifier).collect(),

@@ -24,6 +24,8 @@ pub struct Edition {
     pub policy: Box<str>,
     /// Its title for people.
     pub title: Box<str>,
+    /// The document that its words come from, as pairs of a name and a text.
+    pub source: Vec<(Box<str>, Box<str>)>,
     /// Whose word it is.
     pub authority: Authority,
     /// The product lines that it holds for, by their ids in the plan file.

@@ -236,7 +236,6 @@ fn read_edition(files: &Files, policy: &str, folder: &str) -> Result<Read, Vec<P
         }
         None
     };
-    let _ = raw.source;
     match (errors.is_empty(), effective) {
         (true, Some(effective)) => Ok(Read {
             effective,
@@ -245,6 +244,11 @@ fn read_edition(files: &Files, policy: &str, folder: &str) -> Result<Read, Vec<P
             edition: Edition {
                 policy: policy.into(),
                 title: raw.title.into(),
+                source: raw
+                    .source
+                    .into_iter()
+                    .map(|(name, text)| (name.into(), text.into()))
+                    .collect(),
                 authority: raw.authority,
                 lines: raw.lines.into_iter().map(Into::into).collect(),
                 effective,
