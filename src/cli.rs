@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod policy_check;
 pub mod serve;
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -99,6 +100,14 @@ pub fn run(arguments: Arguments) -> ExitCode {
     })
 }
 
+/// Prints a text and a new line.
+///
+/// # Errors
+/// Nobody reads, or the text cannot be written.
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stdout(), "{text}").context("printing")
+}
+
 /// Whoever read our output has seen enough and went away: there is nobody to tell.
 fn is_gone_reader(error: &anyhow::Error) -> bool {
     let cause = error.root_cause().downcast_ref::<std::io::Error>();
@@ -155,6 +164,6 @@ fn judge(arguments: &Evaluate) -> anyhow::Result<ExitCode> {
 }
 
 fn check(folder: &std::path::Path) -> anyhow::Result<ExitCode> {
-    println!("{}", policy_check::run(folder)?);
+    say(&policy_check::run(folder)?)?;
     Ok(ExitCode::SUCCESS)
 }

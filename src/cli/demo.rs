@@ -6,10 +6,25 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use include_dir::{Dir, include_dir};
 
-use super::serve::{self, Running};
+use super::serve;
 use crate::profiles;
 
 static FIXTURES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");
+
+/// What the column of answers means.
+const LEGEND: &str = "\
+answered: the guides' codes. PAS: A1 certified, A4 pended (what is asked, or that a person decides,
+stands in its notes), NA no authorization needed. CRD: covered and pa-needed of each order.
+";
+/// What to do next.
+const NEXT: &str = "\
+How to go on:
+  priorauth serve --listen 127.0.0.1:8080 --data ./data
+  curl -H 'content-type: application/fhir+json' \\
+    --data @fixtures/pas/approve-all-met/request.json \\
+    'http://127.0.0.1:8080/pas/2.2.1/Claim/$submit'
+  curl http://127.0.0.1:8080/crd/2.2/cds-services
+  priorauth evaluate --format text fixtures/pas   # the whole reasoning";
 
 /// One fixture and what became of it.
 struct Row {
@@ -30,22 +45,10 @@ pub async fn run() -> anyhow::Result<()> {
     let any_port: SocketAddr = ([127, 0, 0, 1], 0).into();
     let server = serve::start(any_port, folder.path(), serve::Settings::demo()?).await?;
     let base = format!("http://{}", server.address);
-    println!("priorauth demo: a server on {base}, with a store in a temporary folder\n");
-    let rows = rows(&base).await?;
-    print_table(&rows);
-    stop(server).await?;
-    println!("\nHow to go on:");
-    println!("  priorauth serve --listen 127.0.0.1:8080 --data ./data");
-    println!("  curl -H 'content-type: application/fhir+json' \\");
-    println!("    --data @fixtures/pas/approve-all-met/request.json \\");
-    println!("    'http://127.0.0.1:8080/pas/2.2.1/Claim/$submit'");
-    println!("  curl http://127.0.0.1:8080/crd/2.2/cds-services");
-    println!("  priorauth evaluate --format text fixtures/pas   # the whole reasoning");
-    Ok(())
-}
-
-async fn stop(server: Running) -> anyhow::Result<()> {
-    server.stop().await.context("stopping the server")
+    let rows = rows(&base).await;
+    server.stop().await.context("stopping the server")?;
+    let head = format!("priorauth demo: a server on {base}, with a store in a temporary folder");
+    super::say(&format!("{head}\n\n{}\n{LEGEND}\n{NEXT}", table(&rows?)))
 }
 
 async fn rows(base: &str) -> anyhow::Result<Vec<Row>> {
@@ -57,9 +60,9 @@ async fn rows(base: &str) -> anyhow::Result<Vec<Row>> {
     let as_of = super::today();
     let rules = profiles::embedded().context("reading the embedded profiles")?;
     let faces = [
-        ("PAS", "pas", "/pas/2.2.1/Claim/$submit", "application/fhir+json"),
-        ("PAS", "pas-2.0.1", "/pas/2.0.1/Claim/$submit", "application/fhir+json"),
-        ("CRD", "crd", "/crd/2.2/cds-services/order-sign-coverage", "application/json"),
+        ("PAS 2.2.1", "pas", "/pas/2.2.1/Claim/$submit", "application/fhir+json"),
+        ("PAS 2.0.1", "pas-2.0.1", "/pas/2.0.1/Claim/$submit", "application/fhir+json"),
+        ("CRD 2.2", "crd", "/crd/2.2/cds-services/order-sign-coverage", "application/json"),
     ];
     let mut rows = Vec::new();
     for (face, folder, path, media_type) in faces {
@@ -134,23 +137,21 @@ fn in_codes(answer: &str) -> String {
     if codes.is_empty() { "nothing to say".to_owned() } else { codes.join(" ") }
 }
 
-fn print_table(rows: &[Row]) {
+fn table(rows: &[Row]) -> String {
     let width = |of: fn(&Row) -> &str| rows.iter().map(|row| of(row).len()).max().unwrap_or(0);
     let (story, decided, answer) =
         (width(|row| &row.story), width(|row| &row.determination), width(|row| &row.answer));
-    println!(
-        "face  {:story$}  {:decided$}  {:answer$}      ms  why",
+    let head = format!(
+        "face       {:story$}  {:decided$}  {:answer$}      ms  why",
         "story", "decided", "answered"
     );
-    for row in rows {
-        println!(
-            "{:<4}  {:story$}  {:decided$}  {:answer$}  {:>6.1}  {}",
-            row.face,
-            row.story,
-            row.determination,
-            row.answer,
-            row.took.as_secs_f64() * 1000.0,
-            row.why
-        );
-    }
+    let line = |row: &Row| {
+        let took_ms = row.took.as_secs_f64() * 1000.0;
+        let Row { face, story: name, determination, answer: codes, why, .. } = row;
+        format!(
+            "{face:<9}  {name:story$}  {determination:decided$}  {codes:answer$}  {took_ms:>6.1}  {why}"
+        )
+    };
+    let lines: Vec<String> = std::iter::once(head).chain(rows.iter().map(line)).collect();
+    lines.join("\n") + "\n"
 }

@@ -274,13 +274,17 @@ fn a_value_set_that_is_gone_is_named() {
 }
 
 #[test]
-fn an_empty_reader_ends_an_evaluation_quietly() {
-    let script = "\"$0\" evaluate --format json fixtures | head -c 10";
-    let binary = env!("CARGO_BIN_EXE_priorauth");
-    let mut shell = Command::new("sh");
-    shell.args(["-c", script, binary]).current_dir(repository());
-    let output = shell.output().unwrap();
-    assert_eq!(err(&output), "");
+fn a_reader_who_goes_away_ends_a_command_quietly() {
+    let commands = ["evaluate --format json fixtures", "demo", "policy check profiles"];
+    for command in commands {
+        // The reader is gone before the first word is written.
+        let script = format!("\"$0\" {command} | true; \"$0\" {command} | head -c 10");
+        let binary = env!("CARGO_BIN_EXE_priorauth");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, binary]).current_dir(repository());
+        let output = shell.output().unwrap();
+        assert_eq!(err(&output), "", "{command}");
+    }
 }
 
 /// Every Bundle and hook request below a folder.
