@@ -9,8 +9,9 @@ pub mod order;
 pub mod source;
 
 pub use evidence::{
-    AdverseEvent, Allergy, Answer, Authorization, Component, Condition, ConditionLink, Evidence,
-    MedicationKind, MedicationUse, Observation, Procedure, Stage, Suspect, Value,
+    AdverseEvent, Alert, Allergy, Answer, Attestation, Authorization, Component, Condition,
+    ConditionLink, Document, Evidence, MedicationKind, MedicationUse, Observation, Stage, Suspect,
+    TestOrder, Value,
 };
 pub use order::{
     Amount, CoverageStanding, DateOrigin, Line, Membership, Order, Patient, Prescriber, Product,

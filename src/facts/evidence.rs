@@ -1,4 +1,5 @@
-//! What the records say: conditions, medication, observations, allergies, own authorizations.
+//! What the records say: conditions, medication, observations, allergies, attested answers, own
+//! authorizations.
 //!
 //! Only records about this patient get here; what was left out is in the gaps.
 
@@ -11,16 +12,23 @@ use super::source::{FactId, Source};
 pub struct Evidence {
     /// Condition resources.
     pub conditions: Vec<Condition>,
-    /// Statements, requests and administrations of medication.
+    /// Whatever says that something was, is or is to be given: medication resources, procedures,
+    /// lines of billed claims.
     pub medications: Vec<MedicationUse>,
-    /// Observation resources.
+    /// Observation resources, and coded conclusions of `DiagnosticReport` resources.
     pub observations: Vec<Observation>,
     /// `AllergyIntolerance` resources.
     pub allergies: Vec<Allergy>,
-    /// Procedure resources.
-    pub procedures: Vec<Procedure>,
     /// `AdverseEvent` resources.
     pub adverse_events: Vec<AdverseEvent>,
+    /// Flag and `DetectedIssue` resources.
+    pub alerts: Vec<Alert>,
+    /// `ServiceRequest` resources: what was ordered and may have no result yet.
+    pub tests: Vec<TestOrder>,
+    /// Answers of `QuestionnaireResponse` resources.
+    pub attestations: Vec<Attestation>,
+    /// What only a person can read.
+    pub documents: Vec<Document>,
     /// Diagnosis codes of the Claim: mentions, which prove nothing by themselves.
     pub mentions: Vec<(Concept, Source)>,
     /// Authorizations in our own store.
@@ -79,13 +87,18 @@ pub enum ConditionLink {
 pub enum MedicationKind {
     /// `MedicationStatement`.
     Statement,
-    /// `MedicationRequest`.
+    /// `MedicationRequest`, and `MedicationDispense`, which proves no more.
     Request,
     /// `MedicationAdministration`.
     Administration,
+    /// Procedure.
+    Procedure,
+    /// A line of an `ExplanationOfBenefit` or of a Claim that was billed. Its status is `paid`
+    /// where the payer paid for it, else that of the resource.
+    BilledLine,
 }
 
-/// A statement that a medication was, is or is to be taken.
+/// A statement that a medication or a treatment was, is or is to be given.
 #[derive(Clone, Debug)]
 pub struct MedicationUse {
     /// Which record.
@@ -94,7 +107,8 @@ pub struct MedicationUse {
     pub source: Source,
     /// Which resource.
     pub kind: MedicationKind,
-    /// What is taken: code, or codes of the Medication and its ingredients.
+    /// What is given: its code, the codes of the Medication and its ingredients, or what was used
+    /// in the procedure.
     pub code: Concept,
     /// `status`.
     pub status: Option<Box<str>>,
@@ -127,8 +141,10 @@ pub struct Observation {
     pub components: Vec<Component>,
     /// What it is about, if that is not just the patient.
     pub focus: Vec<ConditionLink>,
-    /// Codes and words of method and specimen.
+    /// Codes and words of method and specimen, its own and those of the reports that give it.
     pub specimen: Vec<Concept>,
+    /// Names of the reports that give it as a result.
+    pub reports: Vec<Concept>,
     /// Business identifiers, by which versions of one report are recognised.
     pub identifiers: Vec<Box<str>>,
     /// `issued`, for the order of versions.
@@ -193,19 +209,6 @@ pub struct Allergy {
     pub has_reaction: bool,
 }
 
-/// A Procedure.
-#[derive(Clone, Debug)]
-pub struct Procedure {
-    /// Which record.
-    pub id: FactId,
-    /// Its date: when it was performed.
-    pub source: Source,
-    /// `Procedure.code`, and what was used in it.
-    pub code: Concept,
-    /// `status`.
-    pub status: Option<Box<str>>,
-}
-
 /// An `AdverseEvent`.
 #[derive(Clone, Debug)]
 pub struct AdverseEvent {
@@ -228,6 +231,54 @@ pub struct Suspect {
     pub code: Concept,
     /// Whether it was assessed as something less than a probable cause.
     pub is_doubted: bool,
+}
+
+/// A Flag or a `DetectedIssue`: a clinician's warning.
+#[derive(Clone, Debug)]
+pub struct Alert {
+    /// Its date: the start of its period, or when it was identified.
+    pub source: Source,
+    /// What it warns of.
+    pub code: Concept,
+    /// The records that it is about.
+    pub implicated: Vec<FactId>,
+    /// Whether its status says that it holds.
+    pub is_active: bool,
+}
+
+/// A `ServiceRequest` that is not the order itself.
+#[derive(Clone, Debug)]
+pub struct TestOrder {
+    /// Its date: when it was written.
+    pub source: Source,
+    /// What was ordered.
+    pub code: Concept,
+    /// Whether its status says that it stands.
+    pub stands: bool,
+}
+
+/// One answer of a `QuestionnaireResponse`.
+#[derive(Clone, Debug)]
+pub struct Attestation {
+    /// Its date: when it was given.
+    pub source: Source,
+    /// The canonical of the questionnaire, without a version.
+    pub questionnaire: Box<str>,
+    /// The question.
+    pub link_id: Box<str>,
+    /// The answer, where it is yes or no.
+    pub answer: Option<bool>,
+    /// Whether the response is complete, and not given by the patient.
+    pub stands: bool,
+}
+
+/// Something that a person can read and that no rule reads: a document, the words of a report.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Where it is.
+    pub source: Source,
+    /// What kind of document it is, by its type.
+    pub title: String,
 }
 
 /// An authorization in our own store.

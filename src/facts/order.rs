@@ -115,6 +115,8 @@ pub struct Prescriber {
     pub source: Source,
     /// The Practitioner, where the request holds it.
     pub person: Option<FactId>,
+    /// The prescriber's NPI, by which the payer's directory knows more.
+    pub npi: Option<Npi>,
     /// An NPI that does not pass its check digit was given: a data error, not a verdict.
     pub npi_is_wrong: bool,
     /// What the records say of the prescriber's specialty; outdated ones are left out already.

@@ -8,6 +8,14 @@ use crate::terms::When;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FactId(pub usize);
 
+impl FactId {
+    /// The id of the payer's own record at `place`, which is none of the request.
+    #[must_use]
+    pub fn of_payer(place: usize) -> FactId {
+        FactId(usize::MAX - place)
+    }
+}
+
 /// Who states a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceKind {
@@ -17,6 +25,21 @@ pub enum SourceKind {
     Request,
     /// The payer's own store.
     Payer,
+    /// An answer to the payer's questionnaire.
+    Attested,
+}
+
+impl SourceKind {
+    /// The word that traces use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SourceKind::Record => "record",
+            SourceKind::Request => "request",
+            SourceKind::Payer => "payer",
+            SourceKind::Attested => "attested",
+        }
+    }
 }
 
 /// The resource and element that state a fact, and the date of the statement.

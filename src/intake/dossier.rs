@@ -40,7 +40,7 @@ impl Dossier {
         plan: &Plan,
         as_of: Day,
     ) -> Dossier {
-        let (mut evidence, gaps) = evidence(pool, subject);
+        let (mut evidence, gaps) = evidence(pool, subject, Some(claim));
         evidence.mentions = claim::mentions(pool, claim);
         let items = claim::items(pool, claim, subject, plan, as_of);
         Dossier { patient: subject.patient(pool), evidence, gaps, items }
@@ -114,7 +114,7 @@ impl<'d> HookFile<'d> {
     /// The facts of the call: one item for each draft order.
     #[must_use]
     pub fn dossier(&self, plan: &Plan, as_of: Day) -> Dossier {
-        let (evidence, gaps) = evidence(&self.pool, &self.subject);
+        let (evidence, gaps) = evidence(&self.pool, &self.subject, None);
         let mut items: Vec<Item> = self
             .orders
             .iter()

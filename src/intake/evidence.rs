@@ -3,61 +3,73 @@
 //! Only what is about this patient: a resource about somebody else, or about nobody who can be
 //! told, is a gap.
 
+mod attested;
+mod billed;
+mod reports;
+mod warnings;
+
 use super::reader::{
     answer, concept, concepts, extension, extensions, join, link, source, span, status_code, when,
     word,
 };
 use super::subject::Subject;
 use crate::facts::{
-    AdverseEvent, Allergy, Component, Condition, ConditionLink, Evidence, FactId, Gap,
-    MedicationKind, MedicationUse, Observation, Procedure, SourceKind, Stage, Suspect,
+    Component, Condition, ConditionLink, Evidence, FactId, Gap, MedicationKind, MedicationUse,
+    Observation, SourceKind, Stage, TestOrder,
 };
 use crate::fhir::{Entry, Node, Pool};
 use crate::terms::{Concept, Span, Truth, When};
 
+pub use billed::billed_lines;
+
 /// Reads every clinical resource of the pool that is about the patient.
+///
+/// `claim` is the Claim that is judged, where there is one: what it points at is its patient's.
 #[must_use]
-pub fn evidence(pool: &Pool<'_>, subject: &Subject) -> (Evidence, Vec<Gap>) {
+pub fn evidence(pool: &Pool<'_>, subject: &Subject, claim: Option<usize>) -> (Evidence, Vec<Gap>) {
     let mut evidence = Evidence::default();
     let mut gaps = Vec::new();
+    let vouched = claim.map(|claim| attested::vouched_for(pool, claim)).unwrap_or_default();
     for (place, entry) in pool.entries().iter().enumerate() {
-        let about = match &*entry.kind {
-            "AllergyIntolerance" => "patient",
-            "AdverseEvent"
-            | "Procedure"
-            | "Condition"
-            | "MedicationStatement"
-            | "MedicationRequest"
-            | "MedicationDispense"
-            | "MedicationAdministration"
-            | "Observation" => "subject",
-            _ => continue,
-        };
-        if let Err(why) = subject.is_meant(pool, entry.node.get(about), place) {
-            gaps.push(Gap { resource: entry.name().into(), why: why.into() });
-            continue;
-        }
+        let Some(about) = subject_element(&entry.kind) else { continue };
         let reader = Reader { pool, place, entry, node: entry.node };
-        if let Some(why) = reader.says_somebody_else(subject) {
-            gaps.push(Gap { resource: entry.name().into(), why: why.into() });
-            continue;
-        }
-        match &*entry.kind {
-            "Condition" => evidence.conditions.push(reader.condition()),
-            "Observation" => evidence.observations.push(reader.observation()),
-            "AllergyIntolerance" => evidence.allergies.push(reader.allergy()),
-            "Procedure" => evidence.procedures.push(reader.procedure()),
-            "AdverseEvent" => evidence.adverse_events.push(reader.adverse_event()),
-            "MedicationStatement" => {
-                evidence.medications.push(reader.medication(MedicationKind::Statement));
-            }
-            "MedicationAdministration" => {
-                evidence.medications.push(reader.medication(MedicationKind::Administration));
-            }
-            _ => evidence.medications.push(reader.medication(MedicationKind::Request)),
+        let reference = entry.node.get(about);
+        let meant = if reference.is_none() && vouched.contains(&place) {
+            Ok(())
+        } else {
+            subject.is_meant(pool, reference, place)
+        };
+        let problem = meant.err().or_else(|| reader.says_somebody_else(subject));
+        match problem {
+            Some(why) => gaps.push(Gap { resource: entry.name().into(), why: why.into() }),
+            None => reader.read_into(&mut evidence),
         }
     }
+    reports::qualify_results(pool, subject, &mut evidence.observations);
     (evidence, gaps)
+}
+
+/// The element that says whom a resource of evidence is about; `None` for other resource types.
+fn subject_element(kind: &str) -> Option<&'static str> {
+    match kind {
+        "AllergyIntolerance" | "DetectedIssue" | "ExplanationOfBenefit" | "Claim" => {
+            Some("patient")
+        }
+        "AdverseEvent"
+        | "Condition"
+        | "DiagnosticReport"
+        | "DocumentReference"
+        | "Flag"
+        | "MedicationAdministration"
+        | "MedicationDispense"
+        | "MedicationRequest"
+        | "MedicationStatement"
+        | "Observation"
+        | "Procedure"
+        | "QuestionnaireResponse"
+        | "ServiceRequest" => Some("subject"),
+        _ => None,
+    }
 }
 
 /// One resource and where it stands.
@@ -69,6 +81,35 @@ struct Reader<'p, 'd> {
 }
 
 impl Reader<'_, '_> {
+    /// Puts the facts of the resource where they belong.
+    fn read_into(&self, evidence: &mut Evidence) {
+        let medication = |kind| self.medication(kind);
+        match &*self.entry.kind {
+            "Condition" => evidence.conditions.push(self.condition()),
+            "Observation" => evidence.observations.push(self.observation()),
+            "DiagnosticReport" => self.report_into(evidence),
+            "AllergyIntolerance" => evidence.allergies.push(self.allergy()),
+            "AdverseEvent" => evidence.adverse_events.push(self.adverse_event()),
+            "Flag" => evidence.alerts.push(self.flag()),
+            "DetectedIssue" => evidence.alerts.push(self.detected_issue()),
+            "Procedure" => evidence.medications.push(self.procedure()),
+            "ServiceRequest" => evidence.tests.push(self.test_order()),
+            "QuestionnaireResponse" => self.answers_into(&mut evidence.attestations),
+            "DocumentReference" => evidence.documents.extend(self.document()),
+            "ExplanationOfBenefit" | "Claim" => {
+                evidence.medications.extend(billed_lines(self.node, &self.entry.name(), self.id()));
+            }
+            "MedicationStatement" => {
+                evidence.medications.push(medication(MedicationKind::Statement));
+            }
+            "MedicationAdministration" => {
+                evidence.medications.push(medication(MedicationKind::Administration));
+            }
+            // What was dispensed proves no more than what was ordered (clinical.md 4.2).
+            _ => evidence.medications.push(medication(MedicationKind::Request)),
+        }
+    }
+
     fn id(&self) -> FactId {
         FactId(self.place)
     }
@@ -214,14 +255,11 @@ impl Reader<'_, '_> {
         let stated = ["dateAsserted", "authoredOn", "whenHandedOver", "whenPrepared"]
             .iter()
             .find_map(|name| when(node.get(name)));
-        let element = match kind {
-            MedicationKind::Statement => "MedicationStatement.medication[x]",
-            // What was dispensed proves no more than what was ordered (clinical.md 4.2).
-            MedicationKind::Request if self.entry.kind == "MedicationDispense" => {
-                "MedicationDispense.medication[x]"
-            }
-            MedicationKind::Request => "MedicationRequest.medication[x]",
-            MedicationKind::Administration => "MedicationAdministration.medication[x]",
+        let element = match &*self.entry.kind {
+            "MedicationStatement" => "MedicationStatement.medication[x]",
+            "MedicationAdministration" => "MedicationAdministration.medication[x]",
+            "MedicationDispense" => "MedicationDispense.medication[x]",
+            _ => "MedicationRequest.medication[x]",
         };
         MedicationUse {
             id: self.id(),
@@ -264,22 +302,24 @@ impl Reader<'_, '_> {
                 .collect(),
             focus,
             specimen: self.specimen(),
-            identifiers: node
-                .each("identifier")
-                .filter_map(|identifier| {
-                    let system = identifier.text_of("system").unwrap_or_default();
-                    let value = identifier.text_of("value")?;
-                    Some(format!("{system}|{value}").into())
-                })
-                .collect(),
+            reports: Vec::new(),
+            identifiers: self.identifiers(),
             issued,
         }
+    }
+
+    fn identifiers(&self) -> Vec<Box<str>> {
+        let identifiers = self.node.each("identifier").filter_map(|identifier| {
+            let system = identifier.text_of("system").unwrap_or_default();
+            Some(format!("{system}|{}", identifier.text_of("value")?).into())
+        });
+        identifiers.collect()
     }
 
     /// What method and specimen say of the sample.
     fn specimen(&self) -> Vec<Concept> {
         let mut said = vec![concept(self.node.get("method"))];
-        if let Some(reference) = self.node.get("specimen") {
+        for reference in self.node.each("specimen") {
             said.push(Concept { codings: Vec::new(), text: word(reference, "display") });
             let specimen =
                 self.pool.follow(reference, self.place).and_then(|at| self.pool.entry(at));
@@ -290,10 +330,13 @@ impl Reader<'_, '_> {
         said
     }
 
-    fn procedure(&self) -> Procedure {
+    /// What was done, and with what.
+    fn procedure(&self) -> MedicationUse {
         let node = self.node;
-        let date =
-            when(node.get("performedDateTime")).or(span(node.get("performedPeriod")).any_date());
+        let taken = match when(node.get("performedDateTime")) {
+            Some(day) => Span { start: Some(day), end: Some(day) },
+            None => span(node.get("performedPeriod")),
+        };
         let mut code = concept(node.get("code"));
         for used in concepts(node, "usedCode") {
             join(&mut code, used);
@@ -302,68 +345,28 @@ impl Reader<'_, '_> {
             let found = self.pool.follow(used, self.place).and_then(|at| self.pool.entry(at));
             join(&mut code, found.map(|used| concept(used.node.get("code"))).unwrap_or_default());
         }
-        Procedure {
+        MedicationUse {
             id: self.id(),
-            source: self.source("Procedure.code", date),
+            source: self.source("Procedure.code", taken.any_date()),
+            kind: MedicationKind::Procedure,
             code,
             status: self.status(),
+            intent: None,
+            do_not_perform: false,
+            status_reasons: concepts(node, "statusReason").collect(),
+            taken,
         }
     }
 
-    fn adverse_event(&self) -> AdverseEvent {
-        let node = self.node;
-        let date =
-            ["date", "detected", "recordedDate"].iter().find_map(|name| when(node.get(name)));
-        let suspect = |suspect: Node<'_>| {
-            let instance = suspect.get("instance");
-            let record = instance.and_then(|it| self.pool.follow(it, self.place));
-            let entry = record.and_then(|place| self.pool.entry(place));
-            let code = entry.map(|entry| concept(entry.node.get("code"))).unwrap_or_default();
-            Suspect { record: record.map(FactId), code, is_doubted: is_doubted(suspect) }
-        };
-        AdverseEvent {
-            id: self.id(),
-            source: self.source("AdverseEvent.suspectEntity", date),
-            actuality: if node.get("modifierExtension").is_some() {
-                None
-            } else {
-                word(node, "actuality")
-            },
-            suspects: node.each("suspectEntity").map(suspect).collect(),
+    fn test_order(&self) -> TestOrder {
+        let status = self.status();
+        TestOrder {
+            source: self.source("ServiceRequest.code", when(self.node.get("authoredOn"))),
+            code: concept(self.node.get("code")),
+            stands: matches!(status.as_deref(), Some("active" | "completed" | "on-hold"))
+                && self.node.get("doNotPerform").and_then(Node::boolean) != Some(true),
         }
     }
-
-    fn allergy(&self) -> Allergy {
-        let node = self.node;
-        let mut code = concept(node.get("code"));
-        for reaction in node.each("reaction") {
-            join(&mut code, concept(reaction.get("substance")));
-        }
-        let date = when(node.get("onsetDateTime"))
-            .or(when(node.get("lastOccurrence")))
-            .or_else(|| node.each("reaction").find_map(|reaction| when(reaction.get("onset"))))
-            .or(when(node.get("recordedDate")));
-        Allergy {
-            id: self.id(),
-            source: self.source("AllergyIntolerance.code", date),
-            code,
-            clinical_status: status_code(node.get("clinicalStatus")),
-            verification_status: self.verification(),
-            has_reaction: node
-                .each("reaction")
-                .any(|reaction| reaction.get("manifestation").is_some()),
-        }
-    }
-}
-
-/// Whether an assessment of causality says less than that the suspect probably was the cause.
-fn is_doubted(suspect: Node<'_>) -> bool {
-    suspect.each("causality").filter_map(|causality| causality.get("assessment")).any(|it| {
-        let codes: Vec<_> = it.each("coding").filter_map(|coding| coding.text_of("code")).collect();
-        // The code's capitals differ between R4 and later versions.
-        let is_firm = |code: &str| ["certain", "probably-likely"].contains(&&*code.to_lowercase());
-        !codes.iter().any(|code| is_firm(code))
-    })
 }
 
 /// What a medication resource names: its own code, or that of the Medication and its ingredients.

@@ -1,9 +1,12 @@
 //! Prescribers and places: who and where, with what the records say of them.
 
-use super::reader::{concept, concepts, is_readable_period, npi, person_name, source, span, word};
+use super::reader::{
+    concept, concepts, is_npi_system, is_readable_period, npi, person_name, source, span, word,
+};
 use crate::facts::{FactId, Prescriber, Site, Source, SourceKind, Specialty};
 use crate::fhir::{Node, Pool};
-use crate::terms::{Concept, Span};
+use crate::terms::id::NpiError;
+use crate::terms::{Concept, Npi, Span};
 
 /// The prescriber that `reference` names, which stands in the entry at `from`.
 #[must_use]
@@ -12,7 +15,8 @@ pub fn prescriber(pool: &Pool<'_>, reference: Node<'_>, from: usize, at: Source)
         name: word(reference, "display").map(Into::into),
         source: at,
         person: None,
-        npi_is_wrong: false,
+        npi: by_identifier(reference).and_then(Result::ok),
+        npi_is_wrong: matches!(by_identifier(reference), Some(Err(_))),
         specialties: Vec::new(),
     };
     let text = reference.text_of("reference").unwrap_or_default();
@@ -60,11 +64,28 @@ fn is_inactive(node: Node<'_>) -> bool {
     node.get("active").and_then(Node::boolean) == Some(false)
 }
 
+/// Takes the NPI of a person or role; the person's own comes first.
+fn note_npi(prescriber: &mut Prescriber, node: Node<'_>) {
+    match npi(node) {
+        Some(Err(_)) => prescriber.npi_is_wrong = true,
+        Some(Ok(number)) => prescriber.npi = prescriber.npi.or(Some(number)),
+        None => {}
+    }
+}
+
+/// The NPI that a reference itself gives.
+fn by_identifier(reference: Node<'_>) -> Option<Result<Npi, NpiError>> {
+    let identifier = reference.get("identifier")?;
+    let system = identifier.text_of("system")?;
+    let value = identifier.text_of("value")?;
+    is_npi_system(&system).then(|| Npi::parse(&value))
+}
+
 fn read_practitioner(pool: &Pool<'_>, place: usize, prescriber: &mut Prescriber) {
     let Some(entry) = pool.entry(place) else { return };
     let node = entry.node;
     prescriber.name = person_name(node).or(prescriber.name.take());
-    prescriber.npi_is_wrong |= matches!(npi(node), Some(Err(_)));
+    note_npi(prescriber, node);
     if is_inactive(node) {
         return;
     }
@@ -80,7 +101,7 @@ fn read_practitioner(pool: &Pool<'_>, place: usize, prescriber: &mut Prescriber)
 fn read_role(pool: &Pool<'_>, place: usize, prescriber: &mut Prescriber) {
     let Some(entry) = pool.entry(place) else { return };
     let node = entry.node;
-    prescriber.npi_is_wrong |= matches!(npi(node), Some(Err(_)));
+    note_npi(prescriber, node);
     if is_inactive(node) {
         return;
     }
@@ -142,15 +163,8 @@ fn site_within(
     };
     let named = |npi, name| Site { npi, name, is_named_as_site, source: at.clone() };
     let display = || word(reference, "display").map(String::from);
-    let by_identifier = || {
-        reference.get("identifier").and_then(|identifier| {
-            let system = identifier.text_of("system")?;
-            let value = identifier.text_of("value")?;
-            super::reader::is_npi_system(&system).then(|| crate::terms::Npi::parse(&value))
-        })
-    };
     let Some(place) = pool.follow(reference, from) else {
-        let npi = by_identifier();
+        let npi = by_identifier(reference);
         let name = display();
         return (npi.is_some() || name.is_some() || reference.get("reference").is_some())
             .then(|| named(npi, name));

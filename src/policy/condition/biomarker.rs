@@ -7,9 +7,10 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use super::exposure::Dose;
 use super::result::{Assay, Reading};
 use super::therapy::FailedTherapy;
-use crate::facts::{ConditionLink, Observation};
+use crate::facts::{ConditionLink, MedicationKind, Observation};
 use crate::policy::codes::Codes;
 use crate::policy::disease::Class;
 use crate::policy::finding::{Cited, SetAside};
@@ -96,6 +97,7 @@ impl BiomarkerOrTherapy {
             let is_old = superseded.contains(&observation.id.0);
             self.hear(observation, is_old, scene, &mut results);
         }
+        self.hear_orders(scene, &mut results);
         for condition in &evidence.conditions {
             if self.assay.diagnoses.has(&condition.code) {
                 let cited = cite(&condition.source, format!("{} in the diagnosis", self.name));
@@ -107,6 +109,28 @@ impl BiomarkerOrTherapy {
             }
         }
         results
+    }
+
+    /// A test that was ordered, carried out or billed may have a result that is not here
+    /// (clinical.md 5.2).
+    fn hear_orders(&self, scene: &Scene<'_>, results: &mut Results) {
+        let evidence = scene.case.evidence;
+        let ordered =
+            evidence.tests.iter().filter(|test| test.stands).map(|test| (&test.source, &test.code));
+        let done = evidence
+            .medications
+            .iter()
+            .filter(|it| {
+                matches!(it.kind, MedicationKind::Procedure | MedicationKind::BilledLine)
+                    && !matches!(Dose::of(it), Dose::NotGiven | Dose::EnteredInError)
+            })
+            .map(|it| (&it.source, &it.code));
+        for (source, code) in ordered.chain(done) {
+            if self.assay.ordered.has(code) {
+                let says = format!("{}: tested or ordered, without a result", self.name);
+                results.open.push(cite(source, says));
+            }
+        }
     }
 
     fn hear(

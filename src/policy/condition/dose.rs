@@ -94,22 +94,6 @@ impl OneDose {
                 perhaps.push(cite(&record.source, format!("{}, by name only", record.code.name())));
             }
         }
-        for procedure in &scene.case.evidence.procedures {
-            let by_code = self.therapy.has(&procedure.code);
-            if !by_code && !procedure.code.mentions(scene.product_names) {
-                continue;
-            }
-            let status = procedure.status.as_deref().unwrap_or("of unknown status");
-            let future = procedure.source.date.is_some_and(|date| scene.is_future(date));
-            let cited = cite(&procedure.source, format!("{}, {status}", procedure.code.name()));
-            match status {
-                "completed" | "in-progress" | "stopped" if by_code && !future => given.push(cited),
-                "not-done" | "entered-in-error" => {
-                    set_aside.push(aside(&procedure.source, "it was not carried out"));
-                }
-                _ => perhaps.push(cited),
-            }
-        }
         let exposure = Exposure::of(&self.therapy, scene.case.evidence, scene);
         for found in &exposure.uses {
             let record = found.record;
@@ -119,7 +103,13 @@ impl OneDose {
             let status = record.status.as_deref().unwrap_or("of unknown status");
             let cited = cite(&record.source, format!("{}, {status}", record.code.name()));
             match (found.dose, record.kind, status) {
-                (Dose::Given, MedicationKind::Administration, _)
+                (
+                    Dose::Given,
+                    MedicationKind::Administration
+                    | MedicationKind::Procedure
+                    | MedicationKind::BilledLine,
+                    _,
+                )
                 | (Dose::Given, MedicationKind::Statement, "completed" | "stopped") => {
                     given.push(cited);
                 }

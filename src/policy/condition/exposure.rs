@@ -1,6 +1,6 @@
 //! Whether and when a patient took an agent (clinical.md 4.2).
 
-use crate::facts::{Evidence, MedicationKind, MedicationUse};
+use crate::facts::{Evidence, MedicationKind, MedicationUse, SourceKind};
 use crate::policy::codes::Codes;
 use crate::policy::scene::Scene;
 use crate::terms::{Truth, When};
@@ -28,12 +28,19 @@ impl Dose {
         match (record.kind, status) {
             (_, Some("entered-in-error")) => Dose::EnteredInError,
             (MedicationKind::Statement, Some("active" | "completed" | "stopped"))
-            | (MedicationKind::Administration, Some("completed" | "in-progress" | "stopped")) => {
+            | (
+                MedicationKind::Administration | MedicationKind::Procedure,
+                Some("completed" | "in-progress" | "stopped"),
+            ) => Dose::Given,
+            // Our own paid claims prove that it was given; a bill that somebody shows us does not.
+            (MedicationKind::BilledLine, Some("paid"))
+                if record.source.kind == SourceKind::Payer =>
+            {
                 Dose::Given
             }
             (MedicationKind::Statement, Some("on-hold")) => Dose::GivenAndOnHold,
             (MedicationKind::Statement, Some("not-taken" | "intended"))
-            | (MedicationKind::Administration, Some("not-done"))
+            | (MedicationKind::Administration | MedicationKind::Procedure, Some("not-done"))
             | (MedicationKind::Request, Some("cancelled" | "draft")) => Dose::NotGiven,
             (MedicationKind::Request, _)
                 if record.do_not_perform
@@ -45,7 +52,9 @@ impl Dose {
             (
                 MedicationKind::Request
                 | MedicationKind::Statement
-                | MedicationKind::Administration,
+                | MedicationKind::Administration
+                | MedicationKind::Procedure
+                | MedicationKind::BilledLine,
                 _,
             ) => Dose::Perhaps,
         }
@@ -147,7 +156,7 @@ impl<'c> Exposure<'c> {
 
 /// Whether a record says that what it tells of was done, or begun.
 fn is_over(record: &MedicationUse) -> bool {
-    matches!(record.status.as_deref(), Some("completed" | "stopped" | "in-progress"))
+    matches!(record.status.as_deref(), Some("completed" | "stopped" | "in-progress" | "paid"))
 }
 
 fn course(

@@ -33,6 +33,8 @@ pub struct Assay {
     pub variants: Codes,
     /// Changes that are not.
     pub other_variants: Codes,
+    /// Orders and billing codes of a test: they say that there may be a result.
+    pub ordered: Codes,
     /// Diagnoses that carry the variant in their name.
     pub diagnoses: Codes,
     /// Positive answers.
@@ -117,6 +119,7 @@ impl Assay {
             &mut self.inherited,
             &mut self.variants,
             &mut self.other_variants,
+            &mut self.ordered,
             &mut self.diagnoses,
             &mut self.positive,
             &mut self.negative,
@@ -178,7 +181,9 @@ impl Assay {
 
     /// Whether name or method of a test speak of a single variant (N16).
     fn names_one_variant(&self, observation: &Observation) -> bool {
-        let names = std::iter::once(&observation.code).chain(&observation.specimen);
+        let names = std::iter::once(&observation.code)
+            .chain(&observation.reports)
+            .chain(&observation.specimen);
         names.filter_map(|concept| concept.text.as_deref()).any(|text| {
             text.split(|c: char| !c.is_alphanumeric()).any(|word| self.change(word).is_some())
         })
@@ -398,10 +403,12 @@ impl Assay {
     /// Whether the sample is said not to be tumour tissue (rulings 16).
     #[must_use]
     pub fn is_liquid(&self, observation: &Observation) -> bool {
-        let code = &observation.code;
+        // "in blood or tissue" says neither.
+        let is_liquid_test = |name: &Concept| {
+            name.mentions(&self.liquid_words) && !name.mentions(&self.tissue_words)
+        };
         observation.specimen.iter().any(|concept| concept.mentions(&self.liquid_words))
-            // "in blood or tissue" says neither.
-            || code.mentions(&self.liquid_words) && !code.mentions(&self.tissue_words)
+            || std::iter::once(&observation.code).chain(&observation.reports).any(is_liquid_test)
     }
 }
 

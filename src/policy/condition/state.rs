@@ -182,6 +182,12 @@ impl ExcludedState {
         for observation in &scene.case.evidence.observations {
             self.hear(observation, scene, &mut signs);
         }
+        for alert in scene.case.evidence.alerts.iter().filter(|alert| alert.is_active) {
+            if self.diagnoses.has(&alert.code) || self.present.has(&alert.code) {
+                let says = format!("a warning about {}", self.name);
+                signs.unclear.push(cite(&alert.source, says));
+            }
+        }
         for medication in &scene.case.evidence.medications {
             if medication.status_reasons.iter().any(|why| self.stop_reason.has(why)) {
                 signs

@@ -156,6 +156,7 @@ impl FailedTherapy {
             hear_allergy(name, allergy, &exposure, scene, &mut story);
         }
         self.hear_adverse_events(name, codes, &exposure, scene, &mut story);
+        hear_alerts(name, codes, &exposure, scene, &mut story);
         if exposure.is_given() == Truth::Met {
             self.hear_progression(name, &exposure, scene, &mut story);
             self.hear_class_reaction(name, &exposure, scene, &mut story);
@@ -406,6 +407,29 @@ fn hear_allergy(
         Some(_) | None => {
             story.set_aside.push(aside(source, "not an active, confirmed allergy"));
             story.exposed.push(cite(source, format!("possible allergy to {name}")));
+        }
+    }
+}
+
+/// Flags and detected issues about the agent: whether one is a contraindication is for a person to
+/// weigh (clinical.md 4.3).
+fn hear_alerts(
+    name: &str,
+    codes: &Codes,
+    exposure: &Exposure<'_>,
+    scene: &Scene<'_>,
+    story: &mut Story,
+) {
+    for alert in &scene.case.evidence.alerts {
+        let by_record =
+            exposure.uses.iter().any(|found| alert.implicated.contains(&found.record.id));
+        if !by_record && !codes.has(&alert.code) {
+            continue;
+        }
+        if alert.is_active {
+            story.to_judge.push(cite(&alert.source, format!("a warning about {name}")));
+        } else {
+            story.set_aside.push(aside(&alert.source, "a warning that does not hold any more"));
         }
     }
 }
