@@ -6,6 +6,7 @@
 //! Pure: no clock, no store, no network, no FHIR.
 
 pub mod asks;
+pub mod attested;
 pub mod codes;
 pub mod condition;
 pub mod criterion;

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::asks::Asks;
+use super::attested::Attested;
 use super::codes::Codes;
 use super::condition::age::AgeAtService;
 use super::condition::biomarker::BiomarkerOrTherapy;
@@ -47,6 +48,8 @@ pub struct Text {
     pub disease: Disease,
     /// The places that count as qualified.
     pub registry: Registry,
+    /// The canonical of the payer's questionnaire for the policy, without a version.
+    pub questionnaire: Option<Box<str>>,
 }
 
 impl Text {
@@ -102,6 +105,8 @@ pub struct Clause {
     pub section: Box<str>,
     /// What is asked of the clinician, by the condition's own keys.
     pub asks: Asks,
+    /// What answers to the questionnaire prove.
+    pub attested: Vec<Attested>,
     /// When it holds.
     pub condition: Condition,
 }

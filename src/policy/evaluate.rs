@@ -1,10 +1,11 @@
 //! One order before one edition: a finding for each clause.
 
+use super::attested::Answers;
 use super::criterion::{Clause, Condition, Edition, Text};
 use super::determine::determine;
 use super::disease::Picture;
-use super::finding::{Finding, PolicyId, Verdict};
-use super::scene::{Outcome, Scene};
+use super::finding::{Cited, Finding, PolicyId, Verdict};
+use super::scene::{Outcome, Scene, cite};
 use super::shelf::{self, Choice, Shelf};
 use crate::facts::{Case, CoverageStanding};
 use crate::terms::{Concept, Day};
@@ -32,9 +33,16 @@ pub fn evaluate(shelf: &Shelf, case: Case<'_>, as_of: Day) -> Verdict {
             let findings = findings(edition, text, case, as_of);
             let (determination, more) = determine(&findings, !reasons.is_empty());
             reasons.extend(more);
-            Verdict { policy: Some(id), determination, findings, reasons }
+            let to_read = to_read(case);
+            Verdict { policy: Some(id), determination, findings, reasons, to_read }
         }
     }
+}
+
+/// What a person can read and no rule reads: documents, the words of reports.
+fn to_read(case: Case<'_>) -> Vec<Cited> {
+    let documents = case.evidence.documents.iter();
+    documents.map(|document| cite(&document.source, document.title.clone())).collect()
 }
 
 /// Why the coverage keeps a person in the loop (rulings 10).
@@ -53,6 +61,7 @@ fn findings(edition: &Edition, text: &Text, case: Case<'_>, as_of: Day) -> Vec<F
     let picture = Picture::of(case, &text.disease, as_of);
     let mut findings = Vec::with_capacity(text.clauses.len());
     for clause in &text.clauses {
+        let answers = Answers::to(clause, text.questionnaire.as_deref(), case, as_of);
         let scene = Scene {
             case,
             as_of,
@@ -61,10 +70,12 @@ fn findings(edition: &Edition, text: &Text, case: Case<'_>, as_of: Day) -> Vec<F
             registry: &text.registry,
             product: &is_product,
             product_names: &edition.product.names,
+            answers: &answers,
             asks: &clause.asks,
             policy: &edition.policy,
         };
-        findings.push(finding(clause, judge(&clause.condition, &scene)));
+        let outcome = judge(&clause.condition, &scene);
+        findings.push(finding(clause, answers.complete(outcome)));
     }
     findings
 }
@@ -103,6 +114,7 @@ impl Verdict {
             determination: super::Determination::NotSubject,
             findings: Vec::new(),
             reasons: vec!["no policy of the plan speaks of this product".to_owned()],
+            to_read: Vec::new(),
         }
     }
 
@@ -112,6 +124,7 @@ impl Verdict {
             determination: super::Determination::Review,
             findings: Vec::new(),
             reasons,
+            to_read: Vec::new(),
         }
     }
 }

@@ -99,6 +99,8 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// Why a person has to look, or why nothing was judged.
     pub reasons: Vec<String>,
+    /// What a person can read and no rule reads; it proves nothing.
+    pub to_read: Vec<Cited>,
 }
 
 impl Verdict {

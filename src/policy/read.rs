@@ -17,6 +17,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::asks::Asks;
+use super::attested::Attested;
 use super::codes::Codes;
 use super::criterion::{Authority, Clause, ClauseKind, Condition, Edition, ProductMap, Text};
 use super::disease::Disease;
@@ -57,6 +58,8 @@ struct RawEdition {
     /// Where the policy's words come from.
     #[serde(default)]
     source: BTreeMap<String, String>,
+    /// The questionnaire whose answers the clauses may use.
+    questionnaire: Option<String>,
     product: Option<ProductMap>,
     disease: Option<Disease>,
     #[serde(default)]
@@ -73,6 +76,8 @@ struct RawClause {
     section: String,
     #[serde(default)]
     asks: BTreeMap<String, String>,
+    #[serde(default)]
+    attested: Vec<Attested>,
     condition: Condition,
 }
 
@@ -228,7 +233,7 @@ fn read_edition(files: &Files, policy: &str, folder: &str) -> Result<Read, Vec<P
         }
     }
     let content = if has_text {
-        read_text(&sets, &file, text, raw.disease, raw.clause, &mut errors)
+        read_text(&sets, &file, text, raw.disease, raw.questionnaire, raw.clause, &mut errors)
     } else {
         if !raw.clause.is_empty() {
             let line = raw.clause.first().and_then(|clause| at(clause.id.span()));
@@ -278,6 +283,7 @@ fn read_text(
     file: &str,
     text: &str,
     disease: Option<Disease>,
+    questionnaire: Option<String>,
     raw: Vec<RawClause>,
     errors: &mut Vec<PolicyError>,
 ) -> Option<Text> {
@@ -315,6 +321,15 @@ fn read_text(
                 report(format!("`asks` has `{key}`, which this kind of condition never asks"));
             }
         }
+        for attested in &clause.attested {
+            let question = &attested.link_id;
+            if !attested.proves.suits(&condition) {
+                report(format!("`{question}` proves something that this kind of condition never asks"));
+            }
+            if questionnaire.is_none() {
+                report(format!("`{question}` is an answer, and the edition names no `questionnaire`"));
+            }
+        }
         for codes in condition.codes_mut() {
             sets.fill(codes, file, Some(line), &named, errors);
         }
@@ -325,11 +340,13 @@ fn read_text(
             words: clause.words.into(),
             section: clause.section.into(),
             asks: Asks(clause.asks.into_iter().map(|(k, v)| (k.into(), v.into())).collect()),
+            attested: clause.attested,
             condition,
         });
     }
     let registry = read_registry(sets, errors);
-    Some(Text { clauses, disease, registry })
+    let questionnaire = questionnaire.map(Into::into);
+    Some(Text { clauses, disease, registry, questionnaire })
 }
 
 /// Reads the value sets of an edition as they are named.

@@ -1,6 +1,7 @@
 //! What a condition sees while it judges, and how it reports.
 
 use super::asks::Asks;
+use super::attested::Answers;
 use super::disease::{Disease, Picture};
 use super::finding::{Cited, Lack, SetAside};
 use super::registry::Registry;
@@ -23,6 +24,8 @@ pub struct Scene<'s> {
     pub product: &'s dyn Fn(&crate::terms::Concept) -> bool,
     /// The names of the product in words.
     pub product_names: &'s [String],
+    /// The answers to the clause's questions.
+    pub answers: &'s Answers,
     /// What the clause asks where it stays unknown.
     pub asks: &'s Asks,
     /// The policy's id.

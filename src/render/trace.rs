@@ -21,6 +21,9 @@ pub struct ItemTrace<'v> {
     pub reasons: &'v [String],
     /// One entry for each clause.
     pub criteria: Vec<CriterionTrace<'v>>,
+    /// What a person can read and no rule reads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to_read: Vec<FactTrace<'v>>,
 }
 
 /// One clause of the policy.
@@ -47,6 +50,8 @@ pub struct FactTrace<'v> {
     pub resource: &'v str,
     /// The element, as a FHIRPath.
     pub element: &'v str,
+    /// Who states it: `record`, `request`, `payer` or `attested`.
+    pub source: &'static str,
     /// Its clinical date, in the precision that was given.
     pub date: Option<String>,
     /// What it says.
@@ -75,6 +80,7 @@ pub fn item(sequence: u32, verdict: &Verdict) -> ItemTrace<'_> {
         determination: verdict.determination.as_str(),
         reasons: &verdict.reasons,
         criteria: verdict.findings.iter().map(criterion).collect(),
+        to_read: verdict.to_read.iter().map(fact).collect(),
     }
 }
 
@@ -101,6 +107,7 @@ fn fact(cited: &Cited) -> FactTrace<'_> {
     FactTrace {
         resource: &cited.source.resource,
         element: &cited.source.element,
+        source: cited.source.kind.as_str(),
         date: cited.source.date.map(|date| date.to_string()),
         says: &cited.says,
     }

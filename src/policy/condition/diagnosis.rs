@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::facts::{Observation, Value};
+use crate::policy::attested::Proof;
 use crate::policy::disease::{Class, Extent, Sighting};
 use crate::policy::finding::{Cited, SetAside};
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
@@ -49,14 +50,19 @@ impl DiagnosisWithExtent {
         }
         let mut scales = weigh(scene);
         set_aside.append(&mut scales.set_aside);
-        let outcome = if let Some(newest) = newest(&scales.distant) {
-            let contradicted = scales
-                .regional
-                .iter()
-                .chain(&scales.early)
-                .chain(&scales.against)
-                .any(|(date, _)| date.before(newest) != Truth::Met);
-            if contradicted {
+        // clinical.md 1.3: a clinician's word that it cannot be resected stands beside records of a
+        // stage in between, and not beside a later early stage or a remission.
+        let attested: Vec<Cited> = scene
+            .answers
+            .of(Proof::Extent)
+            .filter(|answer| !is_contradicted(answer.date, &[&scales.early, &scales.against]))
+            .map(|answer| answer.cited.clone())
+            .collect();
+        let outcome = if !attested.is_empty() && scales.distant.is_empty() {
+            Outcome::met(current.into_iter().chain(attested).collect())
+        } else if let Some(newest) = newest(&scales.distant) {
+            let against = [&scales.regional, &scales.early, &scales.against];
+            if is_contradicted(newest, &against) {
                 scene.ask("conflict", &found(&scales.everything()))
             } else {
                 let distant = scales.distant.into_iter().map(|(_, cited)| cited);
@@ -70,6 +76,12 @@ impl DiagnosisWithExtent {
         };
         outcome.without(set_aside)
     }
+}
+
+/// Whether one of the statements was not certainly made before `date`.
+fn is_contradicted(date: When, statements: &[&Vec<(When, Cited)>]) -> bool {
+    let mut others = statements.iter().flat_map(|side| side.iter());
+    others.any(|(other, _)| other.before(date) != Truth::Met)
 }
 
 fn newest(statements: &[(When, Cited)]) -> Option<When> {

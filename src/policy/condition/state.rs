@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::age::old_enough;
 use crate::facts::Value;
+use crate::policy::attested::Proof;
 use crate::policy::codes::Codes;
 use crate::policy::finding::{Cited, SetAside};
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
@@ -182,6 +183,7 @@ impl ExcludedState {
         for observation in &scene.case.evidence.observations {
             self.hear(observation, scene, &mut signs);
         }
+        self.hear_answers(scene, &mut signs);
         for alert in scene.case.evidence.alerts.iter().filter(|alert| alert.is_active) {
             if self.diagnoses.has(&alert.code) || self.present.has(&alert.code) {
                 let says = format!("a warning about {}", self.name);
@@ -196,6 +198,20 @@ impl ExcludedState {
             }
         }
         signs
+    }
+
+    /// Answers to the questionnaire hold as long as an answer in the records.
+    fn hear_answers(&self, scene: &Scene<'_>, signs: &mut Signs) {
+        for answer in scene.answers.of(Proof::StatePresent) {
+            signs.present.push((answer.date, answer.cited.clone()));
+        }
+        for answer in scene.answers.of(Proof::StateAbsent) {
+            if within(answer.date, self.absent_days, scene) == Truth::Met {
+                signs.absent.push((answer.date, answer.cited.clone()));
+            } else {
+                signs.set_aside.push(aside(&answer.cited.source, "too long ago"));
+            }
+        }
     }
 
     fn hear(&self, observation: &crate::facts::Observation, scene: &Scene<'_>, signs: &mut Signs) {

@@ -70,6 +70,7 @@ pub(crate) fn verdict(determination: Determination, truths: [Truth; 3]) -> Verdi
             .filter(|_| is_subject)
             .map(|((clause, title), truth)| finding(clause, title, truth))
             .collect(),
+        to_read: Vec::new(),
         reasons: match determination {
             Determination::Review => vec!["Criterion 1 is not met by the records.".to_owned()],
             _ => Vec::new(),
