@@ -324,10 +324,14 @@ fn read_text(
         for attested in &clause.attested {
             let question = &attested.link_id;
             if !attested.proves.suits(&condition) {
-                report(format!("`{question}` proves something that this kind of condition never asks"));
+                report(format!(
+                    "`{question}` proves something that this kind of condition never asks"
+                ));
             }
             if questionnaire.is_none() {
-                report(format!("`{question}` is an answer, and the edition names no `questionnaire`"));
+                report(format!(
+                    "`{question}` is an answer, and the edition names no `questionnaire`"
+                ));
             }
         }
         for codes in condition.codes_mut() {

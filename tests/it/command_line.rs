@@ -227,6 +227,16 @@ fn each_mistake_of_a_policy_is_named_by_file_line_and_clause() {
         ),
         (
             policy,
+            |it| it.replacen("\nquestionnaire = ", "\n# questionnaire = ", 1),
+            &["clause 1: `1.unresectable`", "names no `questionnaire`"],
+        ),
+        (
+            policy,
+            |it| it.replacen("proves = \"judgement\"", "proves = \"extent\"", 1),
+            &["clause 4: `4.failed`", "never asks"],
+        ),
+        (
+            policy,
             |it| it.replacen("effective = \"2026-01-01\"", "effective = \"2026-13-01\"", 1),
             &["2026-01-01/policy.toml:10: `effective`"],
         ),
