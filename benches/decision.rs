@@ -2,7 +2,9 @@
 //!
 //! `cargo bench --bench decision` measures, on one Bundle and one hook call of about 50 KB each:
 //! - `floor`: the strict walk, and `serde_json::Value` parsed from the same bytes;
-//! - `evaluate`: facts to determination alone;
+//! - `evaluate`: facts to determination alone, of the fixture as it is, and grown;
+//! - `intake` against `scan`, on a Bundle of 187 entries and 1 MB: bytes to facts, and the strict
+//!   walk over the same bytes;
 //! - `decision`: everything that a request costs without the network and without the disk: read,
 //!   facts, evaluate, render. The store is one that keeps nothing.
 
@@ -22,7 +24,7 @@ use priorauth::fhir::{Document, Rules};
 use priorauth::ig::{CrdVersion, PasVersion};
 use priorauth::intake::dossier::{Dossier, HookFile};
 use priorauth::intake::pas_request::{PasRequest, Profile};
-use priorauth::policy::evaluate;
+use priorauth::policy::{Determination, Plan, evaluate};
 use priorauth::profiles;
 use priorauth::service::{RealWorld, Service, Terms};
 use priorauth::store::{
@@ -30,16 +32,25 @@ use priorauth::store::{
     ReviewRecord, Reviewed, Saved, Store, StoreFuture, StoredAnswer, StoredAssertion,
     SubmissionKey, SubmissionRecord,
 };
+use priorauth::terms::Day;
 use serde_json::{Value, json};
 
 /// How large the measured requests are.
 const SIZE: usize = 50 * 1024;
 
+/// The large Bundle: this many entries,
+const LARGE_ENTRIES: usize = 187;
+/// and this many bytes.
+const LARGE_SIZE: usize = 1_000_000;
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/fixtures/{name}/request.json", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).expect("a fixture")
+}
+
 /// A fixture, grown to [`SIZE`] with laboratory results that no clause reads.
-fn grown(fixture: &str, entries: &str) -> Vec<u8> {
-    let path = format!("{}/fixtures/{fixture}/request.json", env!("CARGO_MANIFEST_DIR"));
-    let text = std::fs::read_to_string(path).expect("a fixture");
-    let mut request: Value = serde_json::from_str(&text).expect("JSON");
+fn grown(name: &str, entries: &str) -> Vec<u8> {
+    let mut request: Value = serde_json::from_slice(&fixture(name)).expect("JSON");
     let patient = request.pointer(entries).and_then(find_patient).expect("a patient");
     let mut number = 0;
     loop {
@@ -53,6 +64,28 @@ fn grown(fixture: &str, entries: &str) -> Vec<u8> {
             list.push(laboratory_result(number, &patient));
         }
     }
+}
+
+/// A fixture, grown to [`LARGE_ENTRIES`] and [`LARGE_SIZE`] with large laboratory results.
+fn large(name: &str) -> Vec<u8> {
+    let mut request: Value = serde_json::from_slice(&fixture(name)).expect("JSON");
+    let patient = request.pointer("/entry").and_then(find_patient).expect("a patient");
+    let length = serde_json::to_vec(&request).expect("JSON").len();
+    let list = request.pointer_mut("/entry").and_then(Value::as_array_mut).expect("entries");
+    let missing = LARGE_ENTRIES - list.len();
+    let each = (LARGE_SIZE - length) / missing;
+    for number in 0..missing {
+        let mut result = laboratory_result(number, &patient);
+        let component = json!({
+            "code": {"coding": [{"system": "http://loinc.org", "code": "2532-0", "display": "Lactate"}]},
+            "valueQuantity": {"value": 190.5, "unit": "U/L", "system": "http://unitsofmeasure.org", "code": "U/L"}
+        });
+        let size = |it: &Value| serde_json::to_vec(it).expect("JSON").len();
+        let count = (each - size(&result)) / size(&component);
+        result["resource"]["component"] = Value::Array(vec![component; count]);
+        list.push(result);
+    }
+    serde_json::to_vec(&request).expect("JSON")
 }
 
 fn find_patient(entries: &Value) -> Option<String> {
@@ -104,16 +137,44 @@ fn submit(criterion: &mut Criterion) {
         });
     });
     let rules = profiles::embedded().expect("the embedded profiles");
-    let document = Document::parse(&body, Rules::Fhir).expect("JSON");
-    let request = PasRequest::read(&document, Profile::V2_2_1).expect("a request");
     let as_of = "2026-11-25".parse().expect("a day");
-    let dossier =
-        Dossier::of_claim(&request.pool, request.claim, &request.subject, &rules.plan, as_of);
-    group.bench_function("evaluate", |bencher| {
-        bencher.iter(|| {
-            dossier.cases().map(|case| evaluate(&rules.shelf, case, as_of)).for_each(|it| {
-                black_box(it);
+    for (name, body) in [("evaluate", fixture("pas/approve-all-met")), ("evaluate-grown", body)] {
+        let document = Document::parse(&body, Rules::Fhir).expect("JSON");
+        let dossier = facts(&document, &rules.plan, as_of);
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                for case in dossier.cases() {
+                    let verdict = evaluate(&rules.shelf, case, as_of);
+                    assert_eq!(black_box(verdict).determination, Determination::Approve);
+                }
             });
+        });
+    }
+    group.finish();
+}
+
+fn facts(document: &Document<'_>, plan: &Plan, as_of: Day) -> Dossier {
+    let request = PasRequest::read(document, Profile::V2_2_1).expect("a request");
+    Dossier::of_claim(&request.pool, request.claim, &request.subject, plan, as_of)
+}
+
+fn intake(criterion: &mut Criterion) {
+    let body = large("pas/approve-all-met");
+    let rules = profiles::embedded().expect("the embedded profiles");
+    let as_of = "2026-11-25".parse().expect("a day");
+    let mut group = criterion.benchmark_group("large");
+    group.throughput(Throughput::Bytes(body.len() as u64));
+    group.bench_function("scan", |bencher| {
+        bencher.iter(|| {
+            let document = Document::parse(black_box(&body), Rules::Fhir).expect("JSON");
+            black_box(document.root().kind())
+        });
+    });
+    group.bench_function("intake", |bencher| {
+        bencher.iter(|| {
+            let document = Document::parse(black_box(&body), Rules::Fhir).expect("JSON");
+            black_box(facts(&document, &rules.plan, as_of)).gaps.len()
         });
     });
     group.finish();
@@ -148,7 +209,7 @@ fn floor(body: &[u8], rules: Rules) -> (usize, Value) {
     (document.root().members().count(), value)
 }
 
-criterion_group!(benches, submit, order_sign);
+criterion_group!(benches, submit, order_sign, intake);
 criterion_main!(benches);
 
 /// A store that keeps nothing and knows nothing.

@@ -5,13 +5,13 @@ use serde::Deserialize;
 use crate::terms::{Coding, Concept, ValueSet};
 
 /// Value sets that a policy names, and after reading the codes in them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(from = "OneOrMany")]
 pub struct Codes {
     /// The ids of the value sets, as the policy names them.
     pub names: Vec<String>,
-    /// Their codes; filled in by the reader.
-    pub(super) sets: Vec<ValueSet>,
+    /// All their codes; filled in by the reader.
+    pub(super) set: ValueSet,
 }
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ impl From<OneOrMany> for Codes {
             OneOrMany::One(name) => vec![name],
             OneOrMany::Many(names) => names,
         };
-        Codes { names, sets: Vec::new() }
+        Codes { names, set: ValueSet::default() }
     }
 }
 
@@ -35,7 +35,7 @@ impl Codes {
     /// Whether the code is in one of the sets.
     #[must_use]
     pub fn contains(&self, coding: &Coding) -> bool {
-        self.sets.iter().any(|set| set.contains(coding))
+        self.set.contains(coding)
     }
 
     /// Whether one of the concept's codings is in one of the sets.

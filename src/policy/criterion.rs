@@ -16,7 +16,7 @@ use super::condition::state::ExcludedState;
 use super::condition::therapy::FailedTherapy;
 use super::disease::Disease;
 use super::registry::Registry;
-use crate::terms::{Coding, Day, ValueSet};
+use crate::terms::{Coding, Day};
 
 /// One edition of a policy, read and checked.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Text {
                 | Condition::OneDose(_) => {}
             }
         }
-        sets.iter().flat_map(|codes| &codes.sets).flat_map(ValueSet::members).cloned().collect()
+        sets.iter().flat_map(|codes| codes.set.members()).cloned().collect()
     }
 }
 

@@ -370,7 +370,7 @@ impl SetReader<'_> {
     ) {
         for name in &codes.names {
             match self.value_set(name) {
-                Ok(set) => codes.sets.push(set),
+                Ok(set) => codes.set.merge(set),
                 Err(what) => errors
                     .push(PolicyError { clause: clause.to_owned(), ..error(file, line, what) }),
             }
@@ -473,7 +473,7 @@ fn registered(center: &RawCenter) -> Result<RegistryEntry, String> {
 impl ProductMap {
     /// Of an edition without a text of its own: the newest text's map stands for all.
     fn nothing() -> ProductMap {
-        let none = || Codes { names: Vec::new(), sets: Vec::new() };
+        let none = || Codes::default();
         ProductMap { codes: none(), unclassified: none(), others: none(), names: Vec::new() }
     }
 }

@@ -1,5 +1,7 @@
 //! Codes, which never travel without their system.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 /// A code system, whatever the spelling of its URI (clinical.md N31).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum System {
@@ -116,12 +118,20 @@ fn without_scheme(uri: &str) -> &str {
 }
 
 /// A code in its system, both in one spelling so that equality means the same code.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Coding {
     /// Whose code it is.
     pub system: System,
     /// The code, normalised as [`Coding::new`] says.
     pub code: Box<str>,
+    /// The hash of both. A code is made once and looked up in many sets.
+    key: u64,
+}
+
+impl Hash for Coding {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.key);
+    }
 }
 
 impl Coding {
@@ -138,7 +148,10 @@ impl Coding {
             }
             _ => code.into(),
         };
-        Coding { system, code }
+        let mut hasher = DefaultHasher::new();
+        (&system, &code).hash(&mut hasher);
+        let key = hasher.finish();
+        Coding { system, code, key }
     }
 
     /// [`Coding::new`] from the system's URI.

@@ -1,13 +1,14 @@
 //! Sets of codes, each with its source and version.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use super::{Coding, System};
 
 /// A set of codes: listed ones, and in hierarchical systems all below a listed prefix.
 #[derive(Clone, Debug, Default)]
 pub struct ValueSet {
-    members: HashSet<Coding>,
+    members: HashSet<Coding, BuildHasherDefault<KeyHasher>>,
     /// All codes of the system that begin with the text (ICD-10-CM categories).
     prefixes: Vec<(System, Box<str>)>,
 }
@@ -16,6 +17,12 @@ impl ValueSet {
     /// Adds one code.
     pub fn add(&mut self, coding: Coding) {
         self.members.insert(coding);
+    }
+
+    /// Adds everything that is in `other`.
+    pub fn merge(&mut self, other: ValueSet) {
+        self.members.extend(other.members);
+        self.prefixes.extend(other.prefixes);
     }
 
     /// Adds `category` and everything below it; only for systems whose codes say their parent.
@@ -42,6 +49,25 @@ impl ValueSet {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.members.is_empty() && self.prefixes.is_empty()
+    }
+}
+
+/// Takes the hash that a [`Coding`] carries as it is.
+#[derive(Debug, Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // A Coding writes one number and nothing else.
+        self.0 = bytes.iter().fold(self.0, |key, byte| key.rotate_left(8) ^ u64::from(*byte));
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
