@@ -9,9 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::store::{
-    AnswerRecord, AssertionRecord, Authorization, AuthorizationRow, CaseId, CaseState, ContentDigest, HookCallRecord,
-    Likeness, LineRecord, NumberSeries, PolicyEdition, ReviewRecord, Reviewed, Saved, Store,
-    StoreError, SubmissionKey, SubmissionRecord,
+    AnswerRecord, AssertionRecord, Authorization, AuthorizationRow, CaseId, CaseState,
+    ContentDigest, HookCallRecord, Likeness, LineRecord, NumberSeries, PolicyEdition, ReviewRecord,
+    Reviewed, Saved, Store, StoreError, SubmissionKey, SubmissionRecord,
 };
 
 /// Makes one test of each check. `$open` opens an empty store and returns it after a guard that

@@ -88,8 +88,10 @@ impl SqliteStore {
         let connect = |options| async {
             pool(1).connect_with(options).await.map_err(|error| cannot_open(&path, error))
         };
-        let store =
-            SqliteStore { writer: connect(options.clone()).await?, readers: connect(options).await? };
+        let store = SqliteStore {
+            writer: connect(options.clone()).await?,
+            readers: connect(options).await?,
+        };
         schema::expect_up_to_date(&store.readers).await?;
         Ok(store)
     }

@@ -143,6 +143,7 @@ pub fn old_enough(born: When, years: i16, day: When) -> Truth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::SourceKind::{Payer, Record};
     use crate::facts::{SourceKind, Stated};
 
     #[test]
@@ -191,7 +192,6 @@ mod tests {
             let expected = expected.map(|(born, kind)| (born.to_owned(), kind));
             assert_eq!(found, expected, "{request:?} {roster:?}");
         };
-        use SourceKind::{Payer, Record};
         check(Some("1957-02-28"), &[], Some(("1957-02-28", Record)));
         check(Some("1957-02-28"), &["1957-02-28"], Some(("1957-02-28", Payer)));
         check(Some("1957"), &["1957-02-28"], Some(("1957-02-28", Payer)));

@@ -72,8 +72,7 @@ pub(crate) async fn what_is_imported_is_held_for_its_member_and_provider(store: 
     let entries = vec![specialty("207RX0202X"), specialty("207R00000X")];
     let directory =
         ImportRecord { key: "d".into(), content: ImportContent::Directory(entries.clone()) };
-    let records =
-        [member("m", "M-1", "1957-02"), directory, claim(1, "M-1"), claim(2, "M-2")];
+    let records = [member("m", "M-1", "1957-02"), directory, claim(1, "M-1"), claim(2, "M-2")];
     import(&*store, &records).await;
 
     let held = facts(&*store, "M-1").await;
@@ -81,7 +80,7 @@ pub(crate) async fn what_is_imported_is_held_for_its_member_and_provider(store: 
     assert_eq!(held.enrolments, [enrolment("1957-02")]);
     assert_eq!(held.directory, entries);
     let ImportContent::Claim { claim: own, .. } = &records[2].content else { unreachable!() };
-    assert_eq!(held.claims, [own.clone()]);
+    assert_eq!(held.claims, std::slice::from_ref(own));
 
     let stranger = store.payer_facts("M-3", &[npi(HOSPITAL)]).await.unwrap();
     assert!(stranger.has_roster);

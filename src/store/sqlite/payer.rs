@@ -18,11 +18,10 @@ const TIDIED_AT_ONCE: u32 = 500;
 impl SqliteStore {
     pub(super) async fn insert_import(&self, begun_at: Timestamp) -> sqlx::Result<ImportId> {
         let mut transaction = self.begin_writing().await?;
-        let done =
-            sqlx::query("INSERT INTO payer_import (begun_at_ms, state) VALUES (?1, 'open')")
-                .bind(begun_at.as_millisecond())
-                .execute(&mut *transaction)
-                .await?;
+        let done = sqlx::query("INSERT INTO payer_import (begun_at_ms, state) VALUES (?1, 'open')")
+            .bind(begun_at.as_millisecond())
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(ImportId(done.last_insert_rowid()))
     }
