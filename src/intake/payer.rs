@@ -175,7 +175,8 @@ fn roster_line<'p>(words: &str, plan: &'p Plan) -> Option<&'p str> {
     by_id.map(|line| line.id.as_str()).or_else(by_words)
 }
 
-/// The birth dates that the roster gives the member, each once.
+/// The birth dates that the roster gives the member, each once; one that is only less precise than
+/// another is no other.
 fn births(enrolments: &[Enrolled]) -> Vec<Stated<When>> {
     let mut births: Vec<Stated<When>> = Vec::new();
     for born in enrolments.iter().filter_map(|row| row.birth_date) {
@@ -183,6 +184,8 @@ fn births(enrolments: &[Enrolled]) -> Vec<Stated<When>> {
             births.push(Stated { value: born, source: own("member roster", "birth date") });
         }
     }
+    let dates: Vec<When> = births.iter().map(|it| it.value).collect();
+    births.retain(|it| dates.iter().all(|date| *date == it.value || !date.lies_within(it.value)));
     births
 }
 
@@ -203,5 +206,141 @@ fn own(register: &str, element: &'static str) -> Source {
         element: element.into(),
         date: None,
         kind: SourceKind::Payer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::pas_request::{PasRequest, Profile};
+
+    const REQUEST: &[u8] = include_bytes!("../../fixtures/pas/approve-all-met/request.json");
+    const MEMBER: &str = "CPC10010001";
+
+    /// The dossier of an approved request with this beside it.
+    fn dossier(held: &Held) -> Dossier {
+        let plan = crate::profiles::embedded().unwrap().plan;
+        let document = Document::parse(REQUEST, Rules::Fhir).unwrap();
+        let request = PasRequest::read(&document, Profile::Common).unwrap();
+        let as_of = "2026-11-20".parse().unwrap();
+        let (pool, subject) = (&request.pool, &request.subject);
+        let mut dossier = Dossier::of_claim(pool, request.claim, subject, &plan, as_of);
+        assert_eq!(member_id(&dossier), MEMBER);
+        dossier.add_payer_facts(held, &plan);
+        dossier
+    }
+
+    fn enrolled(line: Option<&str>, from: &str, to: &str) -> Enrolled {
+        let day = |text: &str| When::parse(text).ok();
+        Enrolled {
+            birth_date: day("1961-04-17"),
+            line: line.map(str::to_owned),
+            valid: Span { start: day(from), end: day(to) },
+        }
+    }
+
+    fn roster(enrolments: Vec<Enrolled>) -> Held {
+        Held { member_id: MEMBER.into(), has_roster: true, enrolments, ..Held::default() }
+    }
+
+    /// The line of the member, or why the coverage cannot be used.
+    fn standing(held: &Held) -> Result<String, String> {
+        match &dossier(held).items[0].coverage {
+            CoverageStanding::InForce(membership) => Ok(membership.line.to_string()),
+            CoverageStanding::Unusable(why) => Err(why.clone()),
+        }
+    }
+
+    #[test]
+    fn the_rosters_line_outranks_the_coverages() {
+        let line = |line| standing(&roster(vec![enrolled(line, "2026-01-01", "")]));
+        assert_eq!(line(None).unwrap(), "ma-hmo");
+        assert_eq!(line(Some("ma-ppo")).unwrap(), "ma-ppo");
+        assert_eq!(
+            line(Some("MA-PPO\nCarePartners of Connecticut Medicare Advantage PPO")).unwrap(),
+            "ma-ppo"
+        );
+        assert!(line(Some("dental")).unwrap_err().contains("does not list"));
+    }
+
+    #[test]
+    fn a_member_is_enrolled_on_the_day_of_service_and_not_beside_it() {
+        // The service is on 2026-12-10.
+        let on = |from, to| standing(&roster(vec![enrolled(None, from, to)])).is_ok();
+        assert!(on("2026-12-10", "2026-12-10"));
+        assert!(!on("2026-12-11", ""));
+        assert!(!on("", "2026-12-09"));
+        let two = |first: &str, second: &str| {
+            standing(&roster(vec![
+                enrolled(Some(first), "2025-01-01", "2026-12-09"),
+                enrolled(Some(second), "2026-12-10", ""),
+            ]))
+        };
+        assert_eq!(two("ma-hmo", "ma-ppo").unwrap(), "ma-ppo");
+        let both = vec![enrolled(Some("ma-hmo"), "", ""), enrolled(Some("ma-ppo"), "", "")];
+        assert!(standing(&roster(both)).unwrap_err().contains("several product lines"));
+    }
+
+    #[test]
+    fn without_a_roster_every_member_is_accepted() {
+        let nothing = Held { member_id: MEMBER.into(), ..Held::default() };
+        assert_eq!(standing(&nothing).unwrap(), "ma-hmo");
+        assert!(standing(&roster(Vec::new())).unwrap_err().contains("not on the member roster"));
+    }
+
+    #[test]
+    fn what_is_held_of_another_member_or_not_whole_keeps_a_person_in_the_loop() {
+        let other = Held { member_id: "M-2".into(), ..Held::default() };
+        assert!(standing(&other).unwrap_err().contains("different members"));
+        let cut = Held { member_id: MEMBER.into(), is_cut: true, ..Held::default() };
+        assert!(standing(&cut).is_err());
+        let claims = vec![("Claim/1".to_owned(), "{".to_owned())];
+        let unreadable = Held { member_id: MEMBER.into(), claims, ..Held::default() };
+        assert!(standing(&unreadable).is_err());
+    }
+
+    #[test]
+    fn births_are_told_once_and_those_that_differ_are_all_told() {
+        let births = |rows: &[&str]| {
+            let row = |text: &&str| Enrolled {
+                birth_date: When::parse(text).ok(),
+                ..enrolled(None, "", "")
+            };
+            let held = roster(rows.iter().map(row).collect());
+            let births = dossier(&held).patient.enrolled_births;
+            births.iter().map(|it| it.value.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(births(&["1961-04-17", "1961-04-17", "unknown"]), ["1961-04-17"]);
+        assert_eq!(births(&["1961", "1961-04-17"]), ["1961-04-17"]);
+        assert_eq!(births(&["1961-04-17", "1962"]), ["1961-04-17", "1962"]);
+    }
+
+    #[test]
+    fn own_claims_and_own_directory_rows_are_the_payers_facts() {
+        let claim = r#"{"resourceType":"ExplanationOfBenefit","status":"active","use":"claim",
+            "item":[{"productOrService":{"coding":[{"system":"http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets","code":"J9271"}]},
+            "servicedDate":"2024-06-03","adjudication":[{"amount":{"value":1}}]}]}"#;
+        let listed = |npi: &str| Listed {
+            npi: Npi::parse(npi).unwrap(),
+            code: Coding::from_uri("http://nucc.org/provider-taxonomy", "207N00000X"),
+            valid: Span::default(),
+        };
+        let dossier = dossier(&Held {
+            member_id: MEMBER.into(),
+            claims: vec![("ExplanationOfBenefit/1".to_owned(), claim.to_owned())],
+            directory: vec![listed("1555001019"), listed("1555001068")],
+            ..Held::default()
+        });
+        let own: Vec<_> = dossier
+            .evidence
+            .medications
+            .iter()
+            .filter(|it| it.source.kind == SourceKind::Payer)
+            .collect();
+        assert_eq!(own.len(), 1);
+        assert_eq!((own[0].id, own[0].status.as_deref()), (FactId::of_payer(0), Some("paid")));
+        let specialties = &dossier.items[0].order.prescriber.as_ref().unwrap().specialties;
+        let own = specialties.iter().filter(|it| it.source.kind == SourceKind::Payer);
+        assert_eq!(own.count(), 1, "another person's row is not the prescriber's");
     }
 }

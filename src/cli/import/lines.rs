@@ -29,7 +29,7 @@ impl<R: BufRead> Lines<R> {
     /// The next line and its number, from 1.
     pub(super) fn next(&mut self) -> io::Result<Option<(u64, Line)>> {
         let mut bytes = Vec::new();
-        let (mut read, mut ended) = (0_usize, false);
+        let (mut is_there, mut is_too_long, mut ended) = (false, false, false);
         while !ended {
             let there = self.reader.fill_buf()?;
             if there.is_empty() {
@@ -40,19 +40,20 @@ impl<R: BufRead> Lines<R> {
                 None => (there, there.len()),
             };
             ended = taken > part.len();
-            read = read.saturating_add(taken);
-            if bytes.len() + part.len() <= self.most {
-                bytes.extend_from_slice(part);
+            is_there = true;
+            is_too_long |= bytes.len() + part.len() > self.most;
+            if is_too_long {
+                bytes = Vec::new();
             } else {
-                bytes = vec![0; self.most];
+                bytes.extend_from_slice(part);
             }
             self.reader.consume(taken);
         }
-        if read == 0 {
+        if !is_there {
             return Ok(None);
         }
         self.number += 1;
-        if read > self.most + usize::from(ended) {
+        if is_too_long {
             return Ok(Some((self.number, Line::TooLong)));
         }
         if bytes.last() == Some(&b'\r') {

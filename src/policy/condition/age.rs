@@ -104,12 +104,12 @@ fn birth(patient: &Patient) -> Result<Birth, NoBirth> {
             confirmed: " by the member roster",
         }),
         // The more precise of two dates that agree; of equal ones the payer's.
-        (Some(Ok(born)), Some(enrolled)) if lies_within(enrolled.value, *born) => Ok(Birth {
+        (Some(Ok(born)), Some(enrolled)) if enrolled.value.lies_within(*born) => Ok(Birth {
             born: enrolled.value,
             source: enrolled.source.clone(),
             confirmed: " by the member roster, which the request agrees with",
         }),
-        (Some(Ok(born)), Some(enrolled)) if lies_within(*born, enrolled.value) => {
+        (Some(Ok(born)), Some(enrolled)) if born.lies_within(enrolled.value) => {
             let confirmed = ", which the member roster agrees with";
             Ok(Birth { born: *born, source, confirmed })
         }
@@ -121,11 +121,6 @@ fn birth(patient: &Patient) -> Result<Birth, NoBirth> {
             ],
         ),
     }
-}
-
-/// Whether every day that `precise` can mean is one that `rough` can mean.
-fn lies_within(precise: When, rough: When) -> bool {
-    rough.first() <= precise.first() && precise.last() <= rough.last()
 }
 
 /// Whether somebody born on `born` has had the `years`th birthday on `day`.

@@ -99,7 +99,7 @@ impl SqliteStore {
     ) -> sqlx::Result<PayerFacts> {
         let mut snapshot = self.readers.begin().await?;
         let has_roster: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM payer_import JOIN enrolment USING (import_id)
+            "SELECT EXISTS (SELECT 1 FROM payer_import CROSS JOIN enrolment USING (import_id)
                             WHERE state <> 'open')",
         )
         .fetch_one(&mut *snapshot)
