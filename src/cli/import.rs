@@ -10,7 +10,7 @@ mod resource;
 mod table;
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -75,24 +75,29 @@ pub async fn run(data: &Path, order: Order<'_>) -> anyhow::Result<ExitCode> {
             (_, true) => "; the file is not imported",
             (_, false) => "; the rest is imported",
         };
-        super::say(&format!(
+        say(&format!(
             "{}: {} lines used, {} refused{outcome}",
             file.display(),
             tally.used,
             tally.refused
-        ))?;
+        ));
         all.refused += tally.refused;
         all.records += tally.records;
         all.used += if tally.refused > 0 && order.strict { 0 } else { tally.used };
     }
     tidy(&store).await?;
     store.close().await.context("closing the store")?;
-    super::say(&format!("{} records count from now on", all.records))?;
+    say(&format!("{} records count from now on", all.records));
     Ok(match (all.refused, all.used) {
         (0, _) => ExitCode::SUCCESS,
         (_, 0) => ExitCode::from(2),
         (_, _) => ExitCode::FAILURE,
     })
+}
+
+/// Whether somebody reads it or not, the import goes on.
+fn say(text: &str) {
+    let _ = super::say(text);
 }
 
 /// Deletes what does not count any more, in short transactions.
@@ -302,11 +307,9 @@ impl Import<'_> {
     fn refuse(&self, tally: &mut Tally, number: u64, why: &str) {
         tally.refused += 1;
         let file = self.file.display();
-        if number == 0 {
-            eprintln!("{file}: {why}");
-        } else {
-            eprintln!("{file}:{number}: {why}");
-        }
+        let place = if number == 0 { String::new() } else { format!(":{number}") };
+        // Whether somebody reads it or not, the import goes on.
+        let _ = writeln!(std::io::stderr(), "{file}{place}: {why}");
     }
 }
 

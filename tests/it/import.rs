@@ -263,7 +263,7 @@ fn a_line_of_a_hundred_megabytes_is_refused_and_the_next_is_used() {
     writeln!(file, "{COVERAGE}").unwrap();
     write!(file, r#"{{"resourceType":"ExplanationOfBenefit","note":""#).unwrap();
     for _ in 0..100 {
-        file.write_all(&[b'x'; 1024 * 1024]).unwrap();
+        file.write_all(&vec![b'x'; 1024 * 1024]).unwrap();
     }
     writeln!(file, "\"}}\n{}", claim(1)).unwrap();
     drop(file);

@@ -192,6 +192,7 @@ fn specialty(stated: Option<&str>) -> String {
 
 const NURSE_PRACTITIONER: &str = "363L00000X";
 const INTERNIST: &str = "207R00000X";
+const DERMATOLOGIST: &str = "207N00000X";
 
 #[test]
 fn the_directory_answers_where_the_request_does_not_say() {
@@ -219,6 +220,29 @@ fn the_directory_does_not_make_an_oncologist_of_a_nurse_practitioner() {
 }
 
 #[test]
+fn an_oncologist_of_the_directory_whom_the_request_calls_a_dermatologist_is_asked_about() {
+    let server = Server::start();
+    check(&submitted(&server, specialty(Some(DERMATOLOGIST))), "review", "3", "not-met");
+    imported(&server, &["providers.csv"]);
+    let item = submitted(&server, specialty(Some(DERMATOLOGIST)) + " ");
+    check(&item, "pend", "3", "unknown");
+}
+
+#[test]
+fn a_directory_entry_of_another_code_system_is_compared_with_no_taxonomy_code() {
+    let server = Server::start();
+    let path = repository().join("fixtures/import/directory.ndjson");
+    let snomed = fs::read_to_string(path)
+        .unwrap()
+        .replace("http://nucc.org/provider-taxonomy", "http://snomed.info/sct")
+        .replace("207RX0202X", "394593009");
+    imported_text(&server, &snomed);
+    check(&submitted(&server, specialty(None)), "approve", "3", "met");
+    let item = submitted(&server, specialty(Some(NURSE_PRACTITIONER)));
+    check(&item, "pend", "3", "unknown");
+}
+
+#[test]
 fn an_expired_directory_entry_proves_nothing() {
     let server = Server::start();
     let rows = "npi,name,taxonomy,valid_from,valid_to\n\
@@ -233,9 +257,8 @@ fn an_expired_directory_entry_proves_nothing() {
 #[test]
 fn another_specialty_in_the_directory_disproves_no_oncologist_of_the_request() {
     let server = Server::start();
-    let dermatologist = "npi,name,taxonomy,valid_from,valid_to\n\
-                         1555001019,Vale,207N00000X,2015-07-01,\n";
-    imported_text(&server, dermatologist);
+    let row = format!("1555001019,Vale,{DERMATOLOGIST},2015-07-01,\n");
+    imported_text(&server, &format!("npi,name,taxonomy,valid_from,valid_to\n{row}"));
     check(&submitted(&server, fixture(APPROVED)), "approve", "3", "met");
     // Where the request says nothing, the payer's own record is one that a person looks at.
     check(&submitted(&server, specialty(None)), "review", "3", "not-met");

@@ -110,13 +110,15 @@ impl PrescriberSpecialty {
             .filter(|it| !is_listed(it) && it.valid.covers(requested) != Truth::NotMet)
             .filter(|it| !it.concept.codings.is_empty())
             .collect();
-        let is_settled = stated.iter().any(|it| self.enough.has(&it.concept));
+        let is_settled = stated
+            .iter()
+            .any(|it| self.enough.has(&it.concept) && it.valid.covers(requested) == Truth::Met);
         move |specialty| {
             let professions = || specialty.concept.codings.iter().filter_map(profession);
             let fits = |own: &&Specialty| {
                 !self.other.has(&own.concept)
                     && own.concept.codings.iter().all(|code| {
-                        profession(code).is_some_and(|own| professions().all(|it| it == own))
+                        profession(code).is_some_and(|own| professions().any(|it| it == own))
                     })
             };
             is_listed(specialty)
