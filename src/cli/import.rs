@@ -168,6 +168,16 @@ enum Content {
     Rows(Table),
 }
 
+impl Content {
+    fn begun_by(line: &[u8]) -> Result<Content, String> {
+        if line.trim_ascii_start().starts_with(b"{") {
+            Ok(Content::Resources)
+        } else {
+            Table::headed_by(line).map(Content::Rows)
+        }
+    }
+}
+
 impl Import<'_> {
     async fn run(&self) -> anyhow::Result<Tally> {
         let mut tally = Tally::default();
@@ -200,42 +210,30 @@ impl Import<'_> {
         let mut content = None;
         let mut batch = Batch::default();
         loop {
-            let (number, line) = match lines.next() {
-                Ok(Some(line)) => line,
+            let (number, bytes, is_ended) = match lines.next() {
                 Ok(None) => break,
+                Ok(Some((number, Line::TooLong))) => {
+                    let why = format!("it is longer than the limit of {MAX_LINE_BYTES} bytes");
+                    self.refuse(tally, number, &why);
+                    continue;
+                }
+                Ok(Some((_, Line::Bytes(bytes, _)))) if bytes.trim_ascii().is_empty() => continue,
+                Ok(Some((number, Line::Bytes(bytes, is_ended)))) => (number, bytes, is_ended),
                 Err(error) => {
                     self.refuse(tally, 0, &format!("the file cannot be read on: {error}"));
                     return Ok(false);
                 }
             };
-            let (bytes, is_ended) = match line {
-                Line::TooLong => {
-                    let why = format!("it is longer than the limit of {MAX_LINE_BYTES} bytes");
+            let is_first = content.is_none();
+            let kind = match content.take().map_or_else(|| Content::begun_by(&bytes), Ok) {
+                Ok(kind) => content.insert(kind),
+                Err(why) => {
                     self.refuse(tally, number, &why);
-                    continue;
+                    return Ok(false);
                 }
-                Line::Bytes(bytes, is_ended) => (bytes, is_ended),
-            };
-            if bytes.trim_ascii().is_empty() {
-                continue;
-            }
-            let kind = match &content {
-                Some(kind) => kind,
-                None if bytes.trim_ascii_start().starts_with(b"{") => {
-                    content.insert(Content::Resources)
-                }
-                None => match Table::headed_by(&bytes) {
-                    Ok(table) => {
-                        content = Some(Content::Rows(table));
-                        continue;
-                    }
-                    Err(why) => {
-                        self.refuse(tally, number, &why);
-                        return Ok(false);
-                    }
-                },
             };
             match self.record(kind, &bytes, is_ended) {
+                _ if is_first && matches!(kind, Content::Rows(_)) => {}
                 Ok(Some(record)) => batch.put(number, bytes.len(), record),
                 Ok(None) => tally.used += 1,
                 Err(why) => self.refuse(tally, number, &why),
