@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
 use priorauth::cds::HookRequest;
 use priorauth::fhir::{Document, Rules};
 use priorauth::ig::{CrdVersion, PasVersion};
@@ -28,11 +29,11 @@ use priorauth::policy::{Determination, Plan, evaluate};
 use priorauth::profiles;
 use priorauth::service::{RealWorld, Service, Terms};
 use priorauth::store::{
-    AuthorizationRow, CaseFile, CaseId, CaseSummary, HookCallRecord, Likeness, NumberSeries,
-    ReviewRecord, Reviewed, Saved, Store, StoreFuture, StoredAnswer, StoredAssertion,
-    SubmissionKey, SubmissionRecord,
+    CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness, NumberSeries,
+    PayerFacts, ReviewRecord, Reviewed, Saved, Store, StoreError, StoreFuture, StoredAnswer,
+    StoredAssertion, SubmissionKey, SubmissionRecord,
 };
-use priorauth::terms::Day;
+use priorauth::terms::{Day, Npi};
 use serde_json::{Value, json};
 
 /// How large the measured requests are.
@@ -234,8 +235,28 @@ impl Store for Nothing {
         done(1..u64::from(count) + 1)
     }
 
-    fn authorizations_of<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Vec<AuthorizationRow>> {
+    fn payer_facts<'a>(&'a self, _: &'a str, _: &'a [Npi]) -> StoreFuture<'a, PayerFacts> {
+        done(PayerFacts::default())
+    }
+
+    fn begin_import(&self, _: Timestamp) -> StoreFuture<'_, ImportId> {
+        Box::pin(std::future::ready(Err(StoreError::Closed { attempt: "import" })))
+    }
+
+    fn add_to_import<'a>(
+        &'a self,
+        _: ImportId,
+        _: &'a [ImportRecord],
+    ) -> StoreFuture<'a, Vec<usize>> {
         done(Vec::new())
+    }
+
+    fn finish_import(&self, _: ImportId) -> StoreFuture<'_, ()> {
+        done(())
+    }
+
+    fn tidy_imports(&self) -> StoreFuture<'_, bool> {
+        done(false)
     }
 
     fn similar_submissions<'a>(&'a self, _: &'a Likeness) -> StoreFuture<'a, Vec<CaseId>> {

@@ -2,6 +2,8 @@
 
 pub mod demo;
 pub mod evaluate;
+pub mod import;
+pub mod payer_store;
 pub mod policy_check;
 pub mod serve;
 
@@ -20,6 +22,7 @@ use crate::service::World;
 use crate::service::world::{RealWorld, day_of};
 use crate::telemetry;
 use crate::terms::Day;
+use payer_store::PayerStore;
 
 /// Prior authorization decided from evidence: Da Vinci CRD and PAS.
 #[derive(Debug, Parser)]
@@ -37,6 +40,8 @@ enum Command {
     Demo,
     /// Judge files or folders of PAS Bundles and CDS Hooks requests, without a server
     Evaluate(Evaluate),
+    /// Import what the payer knows itself: members, providers, billed claims
+    Import(Import),
     /// Work on policies
     #[command(subcommand)]
     Policy(Policy),
@@ -69,9 +74,28 @@ struct Evaluate {
     /// A folder with plans and policies; the embedded ones if it is not given
     #[arg(long, value_name = "DIR")]
     profiles: Option<PathBuf>,
+    /// The data folder of a server: what it holds of the member is taken into account
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
     /// Files, or folders of files
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    /// The data folder of the server, which may be running
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Import nothing of a file in which a line cannot be used
+    #[arg(long)]
+    strict: bool,
+    /// The system that FHIR resources are from, instead of their `meta.source`
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// CSV with a header, or NDJSON of FHIR resources
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -90,6 +114,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Serve(arguments) => serve(&arguments),
         Command::Demo => demo(),
         Command::Evaluate(arguments) => judge(&arguments),
+        Command::Import(arguments) => Ok(import(&arguments)),
         Command::Policy(Policy::Check { folder }) => check(&folder),
     };
     outcome.unwrap_or_else(|error| {
@@ -159,8 +184,24 @@ fn judge(arguments: &Evaluate) -> anyhow::Result<ExitCode> {
     };
     let rules = rules.context("reading the profiles")?;
     let as_of = arguments.as_of.unwrap_or_else(today);
-    let unread = evaluate::run(&rules, &arguments.paths, as_of, arguments.format)?;
+    let payer = arguments.data.as_deref().map(PayerStore::open).transpose()?;
+    let unread = evaluate::run(&rules, payer.as_ref(), &arguments.paths, as_of, arguments.format)?;
     Ok(if unread == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Nothing could be done where it ends with 2.
+fn import(arguments: &Import) -> ExitCode {
+    let order = import::Order {
+        files: &arguments.files,
+        source: arguments.source.as_deref(),
+        strict: arguments.strict,
+        today: today(),
+    };
+    let run = || runtime()?.block_on(import::run(&arguments.data, order));
+    run().unwrap_or_else(|error| {
+        eprintln!("error: {}", in_words(&error));
+        ExitCode::from(2)
+    })
 }
 
 fn check(folder: &std::path::Path) -> anyhow::Result<ExitCode> {

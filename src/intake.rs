@@ -10,6 +10,7 @@ pub mod dossier;
 pub mod evidence;
 pub mod order;
 pub mod pas_request;
+pub mod payer;
 pub mod people;
 pub mod reader;
 pub mod subject;

@@ -6,6 +6,7 @@
 
 pub mod answer_hook;
 mod claim_echo;
+pub mod payer_facts;
 pub mod submit_claim;
 mod turns;
 pub mod world;
@@ -116,15 +117,6 @@ impl Service {
     /// The store does not answer.
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.store.ready().await
-    }
-
-    /// The authorizations that the payer's own store holds for a member, newest first.
-    async fn authorizations(&self, member: &str) -> Result<Vec<OnFile>, StoreError> {
-        if member.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = self.store.authorizations_of(member).await?;
-        Ok(rows.into_iter().filter_map(OnFile::of).collect())
     }
 
     /// Brings everything that was accepted to rest.

@@ -1,8 +1,8 @@
 //! Floor 4: what has to last.
 //!
 //! One trait, [`Store`], and its implementations.
-//! The store keeps submissions, cases with every answer they were given, coverage assertions, and
-//! the numbers that may never repeat.
+//! The store keeps submissions, cases with every answer they were given, coverage assertions, the
+//! numbers that may never repeat, and what the payer knows itself.
 //!
 //! It refuses to know what any of it means: answers, traces and findings are texts to it.
 //! It has no clock and no randomness: every id and every time comes in as an argument.
@@ -19,6 +19,7 @@ mod case;
 #[cfg(test)]
 mod contract;
 mod error;
+mod payer;
 mod sqlite;
 mod submission;
 
@@ -26,12 +27,19 @@ use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
 
+use jiff::Timestamp;
+
+use crate::terms::Npi;
+
 pub use assertion::{AssertionRecord, HookCallRecord, StoredAssertion};
 pub use case::{
     AnswerRecord, Authorization, AuthorizationRow, CaseFile, CaseId, CaseIdError, CaseState,
     CaseSummary, LineRecord, PolicyEdition, ReviewRecord, Reviewed,
 };
 pub use error::StoreError;
+pub use payer::{
+    BilledClaim, DirectoryEntry, Enrolment, ImportContent, ImportId, ImportRecord, PayerFacts,
+};
 pub use sqlite::SqliteStore;
 pub use submission::{
     ContentDigest, DigestError, Likeness, ReceivedSubmission, Saved, StoredAnswer, SubmissionKey,
@@ -89,12 +97,40 @@ pub trait Store: Send + Sync {
     /// Numbers begin at 1. Those that are not used leave a gap.
     fn reserve_numbers(&self, series: NumberSeries, count: u32) -> StoreFuture<'_, Range<u64>>;
 
-    /// The authorizations that a member has by the current answers, whether or not still valid,
-    /// the newest first, at most fifty.
-    fn authorizations_of<'a>(
+    /// Everything that the payer holds for one decision: of the member, and of the providers with
+    /// these numbers.
+    ///
+    /// With an empty member id nothing is held of a member.
+    fn payer_facts<'a>(
         &'a self,
         member_id: &'a str,
-    ) -> StoreFuture<'a, Vec<AuthorizationRow>>;
+        npis: &'a [Npi],
+    ) -> StoreFuture<'a, PayerFacts>;
+
+    /// Begins the import of a file. Nothing of it counts before [`Store::finish_import`].
+    fn begin_import(&self, begun_at: Timestamp) -> StoreFuture<'_, ImportId>;
+
+    /// Adds records to an import that is going on; the places of those whose key the import has
+    /// already, which are not added.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] if the import is not going on any more.
+    fn add_to_import<'a>(
+        &'a self,
+        import: ImportId,
+        records: &'a [ImportRecord],
+    ) -> StoreFuture<'a, Vec<usize>>;
+
+    /// Makes the records of an import count, all at once: each takes the place of the one that
+    /// had its key.
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] if the import is not going on any more.
+    fn finish_import(&self, import: ImportId) -> StoreFuture<'_, ()>;
+
+    /// Deletes a few of the records that do not count: of imports that were not finished, which
+    /// end by it, and those that others took the place of. Whether there may be more.
+    fn tidy_imports(&self) -> StoreFuture<'_, bool>;
 
     /// The cases that a client opened with the same identifier and other content, the newest
     /// first, at most twenty.

@@ -7,6 +7,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use super::payer_store::PayerStore;
 use crate::cds::HookRequest;
 use crate::fhir::{Document, Fault, Rules};
 use crate::intake::dossier::{Dossier, HookFile};
@@ -35,6 +36,7 @@ pub enum Format {
 /// The results cannot be printed.
 pub fn run(
     rules: &Rulebook,
+    payer: Option<&PayerStore>,
     paths: &[PathBuf],
     as_of: Day,
     format: Format,
@@ -45,10 +47,9 @@ pub fn run(
     let mut unread = 0;
     for file in files {
         let name = file.path.display().to_string();
-        let result = file
-            .problem
-            .map_or_else(|| read_file(&file.path), Err)
-            .and_then(|bytes| judge(rules, &bytes, as_of, |judged| print(&name, judged, format)));
+        let result = file.problem.map_or_else(|| read_file(&file.path), Err).and_then(|bytes| {
+            judge(rules, payer, &bytes, as_of, |judged| print(&name, judged, format))
+        });
         let text = result.unwrap_or_else(|error| {
             unread += 1;
             print_error(&name, &error, format)
@@ -140,12 +141,13 @@ struct Judged<'j> {
 /// Judges one body, whichever of the two it is.
 fn judge<T>(
     rules: &Rulebook,
+    payer: Option<&PayerStore>,
     bytes: &[u8],
     as_of: Day,
     show: impl FnOnce(&Judged<'_>) -> T,
 ) -> Result<T, String> {
     let lenient = Document::parse(bytes, Rules::Lenient).map_err(|faults| in_words(&faults))?;
-    let (kind, dossier) = if HookRequest::is_one(lenient.root()) {
+    let (kind, mut dossier) = if HookRequest::is_one(lenient.root()) {
         let request = HookRequest::read(lenient.root()).map_err(|error| error.to_string())?;
         let file = HookFile::of(&request).map_err(|error| error.to_string())?;
         (Kind::CdsHooks, file.dossier(&rules.plan, as_of))
@@ -157,6 +159,9 @@ fn judge<T>(
         let dossier = Dossier::of_claim(&request.pool, claim, subject, &rules.plan, as_of);
         (Kind::Pas, dossier)
     };
+    if let Some(payer) = payer {
+        payer.add_to(&mut dossier, &rules.plan)?;
+    }
     let verdicts: Vec<_> = dossier
         .cases()
         .map(|case| (case.order.sequence, evaluate(&rules.shelf, case, as_of)))
@@ -175,7 +180,7 @@ pub fn in_short(
     bytes: &[u8],
     as_of: Day,
 ) -> Result<Vec<(String, String)>, String> {
-    judge(rules, bytes, as_of, |judged| {
+    judge(rules, None, bytes, as_of, |judged| {
         let short = |item: &ItemTrace<'_>| (item.determination.to_owned(), why(item));
         judged.items.iter().map(short).collect()
     })

@@ -198,6 +198,8 @@ pub struct Patient {
     pub source: Source,
     /// The birth date; an error text where one is given that is no date.
     pub birth_date: Option<Result<When, String>>,
+    /// The birth dates that the payer's member roster gives; several contradict each other.
+    pub enrolled_births: Vec<Stated<When>>,
     /// The administrative gender code.
     pub gender: Option<Box<str>>,
     /// Sexes recorded by US Core extensions, as codes: `M`, `F`, SNOMED codes.

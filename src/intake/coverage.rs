@@ -83,7 +83,8 @@ pub fn is_ours(pool: &Pool<'_>, place: usize, coverage: Node<'_>, payer: Npi) ->
 }
 
 /// Values and names of the classes of type `plan`.
-fn plan_classes(coverage: Node<'_>) -> Vec<String> {
+#[must_use]
+pub fn plan_classes(coverage: Node<'_>) -> Vec<String> {
     let is_plan = |class: &Node<'_>| {
         class.at(&["type"]).is_some_and(|kind| {
             kind.each("coding").any(|coding| coding.text_of("code").as_deref() == Some("plan"))
@@ -101,14 +102,16 @@ fn plan_classes(coverage: Node<'_>) -> Vec<String> {
 /// `subscriberId`, or the identifier of type MB.
 #[must_use]
 pub fn member_id(coverage: Node<'_>) -> Option<Box<str>> {
+    member_number(coverage).or_else(|| word(coverage, "subscriberId"))
+}
+
+/// The identifier of type MB of a Coverage, a Patient, or a reference to one of them.
+#[must_use]
+pub fn member_number(node: Node<'_>) -> Option<Box<str>> {
     let is_member_number = |identifier: &Node<'_>| {
         identifier.get("type").is_some_and(|kind| {
             kind.each("coding").any(|coding| coding.text_of("code").as_deref() == Some("MB"))
         })
     };
-    let by_identifier = || {
-        let identifier = coverage.each("identifier").find(is_member_number)?;
-        word(identifier, "value")
-    };
-    by_identifier().or_else(|| word(coverage, "subscriberId"))
+    word(node.each("identifier").find(is_member_number)?, "value")
 }

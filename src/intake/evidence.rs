@@ -97,7 +97,9 @@ impl Reader<'_, '_> {
             "QuestionnaireResponse" => self.answers_into(&mut evidence.attestations),
             "DocumentReference" => evidence.documents.extend(self.document()),
             "ExplanationOfBenefit" | "Claim" => {
-                evidence.medications.extend(billed_lines(self.node, &self.entry.name(), self.id()));
+                let lines =
+                    billed_lines(self.node, &self.entry.name(), self.id(), SourceKind::Record);
+                evidence.medications.extend(lines);
             }
             "MedicationStatement" => {
                 evidence.medications.push(medication(MedicationKind::Statement));

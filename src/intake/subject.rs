@@ -51,6 +51,7 @@ impl Subject {
                     kind: SourceKind::Record,
                 },
                 birth_date: None,
+                enrolled_births: Vec::new(),
                 gender: None,
                 recorded_sex: Vec::new(),
             };
@@ -74,6 +75,7 @@ impl Subject {
                 .get("birthDate")
                 .map(|date| date.text().unwrap_or_default())
                 .map(|text| When::parse(&text).map_err(|error| error.to_string())),
+            enrolled_births: Vec::new(),
             gender: word(node, "gender"),
             recorded_sex,
         }

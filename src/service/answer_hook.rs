@@ -89,9 +89,7 @@ impl Service {
         let now = self.world.now();
         let as_of = day_of(now);
         let mut dossier = file.dossier(&self.rules.plan, as_of);
-        let member = dossier.items.iter().find_map(|item| member_of(&item.coverage));
-        let on_file = self.authorizations(&member.unwrap_or_default()).await?;
-        dossier.add_authorizations(on_file.iter().map(|it| it.fact.clone()).collect());
+        let on_file = self.add_payer_facts(&mut dossier).await?;
         let judged = self.judge_orders(&file, &dossier, &on_file, as_of);
         let response = self.render_hook(version, &request, &judged, as_of)?;
         // Only what was said is on file as said.

@@ -13,6 +13,7 @@ use crate::fhir::{Document, Fault, Rules};
 use crate::ig::PasVersion;
 use crate::intake::dossier::Dossier;
 use crate::intake::pas_request::{PasRequest, Profile};
+use crate::intake::payer::member_id;
 use crate::intake::reader::extensions;
 use crate::policy::{Determination, Verdict, evaluate};
 use crate::render::pas::{ClaimAnswer, LineAction, LineAnswer, response_bundle};
@@ -100,12 +101,11 @@ impl Service {
         let plan = &self.rules.plan;
         let mut dossier =
             Dossier::of_claim(&request.pool, request.claim, &request.subject, plan, as_of);
-        let member = member_of(&dossier);
+        let member = member_id(&dossier).to_owned();
         // What another request of this member is being given now must be on file first; as this is
         // no repeat, whatever is on file was given to another request (rulings 11).
         let _turn = self.turns.take(&member).await;
-        let known = self.authorizations(&member).await?;
-        dossier.add_authorizations(known.into_iter().map(|it| it.fact).collect());
+        self.add_payer_facts(&mut dossier).await?;
         let likeness = Likeness {
             client: key.client.clone(),
             digest: key.digest.clone(),
@@ -404,14 +404,6 @@ fn action<'l>(line: &'l LineRecord, notes: &[String]) -> LineAction<'l> {
         (None, Some(reference)) => LineAction::Pended { reference, notes: notes.to_vec() },
         (None, None) => LineAction::NotRequired,
     }
-}
-
-fn member_of(dossier: &Dossier) -> String {
-    let members = dossier.items.iter().filter_map(|item| match &item.coverage {
-        CoverageStanding::InForce(membership) => membership.member_id.clone(),
-        CoverageStanding::Unusable(_) => None,
-    });
-    members.into_iter().next().map(String::from).unwrap_or_default()
 }
 
 fn digest(body: &[u8]) -> Result<ContentDigest, ServiceError> {

@@ -1,5 +1,7 @@
 //! What every store promises, as checks that each implementation runs on an empty store.
 
+mod payer;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::store::{
-    AnswerRecord, AssertionRecord, Authorization, CaseId, CaseState, ContentDigest, HookCallRecord,
-    Likeness, LineRecord, NumberSeries, PolicyEdition, ReviewRecord, Reviewed, Saved, Store,
-    StoreError, SubmissionKey, SubmissionRecord,
+    AnswerRecord, AssertionRecord, Authorization, AuthorizationRow, CaseId, CaseState,
+    ContentDigest, HookCallRecord, Likeness, LineRecord, NumberSeries, PolicyEdition, ReviewRecord,
+    Reviewed, Saved, Store, StoreError, SubmissionKey, SubmissionRecord,
 };
 
 /// Makes one test of each check. `$open` opens an empty store and returns it after a guard that
@@ -35,6 +37,12 @@ macro_rules! store_contract {
             a_hook_call_is_stored_with_all_its_assertions,
             a_hook_call_that_is_refused_leaves_nothing,
             a_closed_store_says_so,
+            what_is_imported_is_held_for_its_member_and_provider,
+            an_import_counts_when_it_is_finished_and_not_before,
+            a_later_record_with_the_same_key_takes_the_place,
+            a_key_that_stands_twice_in_an_import_is_told,
+            an_abandoned_import_leaves_nothing,
+            more_than_is_read_for_one_decision_is_told,
         }
     };
     ($open:path: $($claim:ident,)*) => {
@@ -47,6 +55,7 @@ macro_rules! store_contract {
         )*
     };
 }
+pub(crate) use payer::*;
 pub(crate) use store_contract;
 
 /// The length of the window in these checks.
@@ -283,6 +292,10 @@ pub(crate) async fn a_number_belongs_to_one_case(store: Arc<dyn Store>) {
     assert_refused(&store.save_submission(&second).await);
 }
 
+async fn authorizations(store: &Arc<dyn Store>) -> Vec<AuthorizationRow> {
+    store.payer_facts("M-100", &[]).await.unwrap().authorizations
+}
+
 fn assert_refused<T: std::fmt::Debug>(result: &Result<T, StoreError>) {
     assert!(matches!(result, Err(StoreError::Refused { .. })), "{result:?}");
 }
@@ -302,7 +315,7 @@ pub(crate) async fn a_submission_that_is_refused_leaves_nothing(store: Arc<dyn S
         assert_refused(&store.save_submission(&record).await);
         assert_eq!(store.case(&record.case_id).await.unwrap(), None);
         assert_eq!(store.find_repeat(&record.key).await.unwrap(), None);
-        assert_eq!(store.authorizations_of("M-100").await.unwrap(), []);
+        assert_eq!(authorizations(&store).await, []);
     }
 
     // Nothing stands in the way of the same case, number and content.
@@ -357,7 +370,7 @@ pub(crate) async fn only_current_authorizations_of_the_member_are_found(store: A
     other_member.answer = answer("approved", 0, vec![approved(1, "A-2")]);
     store_all(&*store, [mixed, other_member]).await;
 
-    let found = store.authorizations_of("M-100").await.unwrap();
+    let found = authorizations(&store).await;
     assert_eq!(found.len(), 1);
     assert_eq!(Some(&found[0].authorization), approved(1, "A-1").authorization.as_ref());
     assert_eq!(
@@ -368,7 +381,7 @@ pub(crate) async fn only_current_authorizations_of_the_member_are_found(store: A
 
     let withdrawn = review("first", 1, vec![line(1), line(2)]);
     assert_eq!(store.save_review(&withdrawn).await.unwrap(), Reviewed::Recorded(2));
-    assert_eq!(store.authorizations_of("M-100").await.unwrap(), []);
+    assert_eq!(authorizations(&store).await, []);
 }
 
 pub(crate) async fn the_same_identifier_with_other_content_is_similar(store: Arc<dyn Store>) {

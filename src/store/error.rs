@@ -29,6 +29,17 @@ pub enum StoreError {
         /// The newest version that this release knows.
         known: i64,
     },
+    /// The file was last written by an older release, and it is only to be read.
+    #[error(
+        "the store has schema version {found}, this release reads version {known}: \
+         start the server or import a file once, which brings it up to date"
+    )]
+    OlderSchema {
+        /// The newest version in the file.
+        found: i64,
+        /// The version that this release reads.
+        known: i64,
+    },
     /// The schema could not be brought up to date. The file is as it was before the version that
     /// failed.
     #[error("could not bring the store's schema up to date")]

@@ -8,6 +8,7 @@
 
 mod assertions;
 mod cases;
+mod payer;
 mod row;
 mod schema;
 mod submissions;
@@ -16,14 +17,16 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 use crate::store::{
-    AuthorizationRow, CaseFile, CaseId, CaseSummary, HookCallRecord, Likeness, NumberSeries,
-    ReviewRecord, Reviewed, Saved, Store, StoreError, StoreFuture, StoredAnswer, StoredAssertion,
-    SubmissionKey, SubmissionRecord,
+    CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness, NumberSeries,
+    PayerFacts, ReviewRecord, Reviewed, Saved, Store, StoreError, StoreFuture, StoredAnswer,
+    StoredAssertion, SubmissionKey, SubmissionRecord,
 };
+use crate::terms::Npi;
 
 /// The name of the file in the data folder.
 const FILE_NAME: &str = "priorauth.sqlite3";
@@ -69,6 +72,28 @@ impl SqliteStore {
             .await
             .map_err(|error| cannot_open(&path, error))?;
         Ok(SqliteStore { writer, readers })
+    }
+
+    /// Opens the store in `data_dir` to read it only; another process may be writing to it.
+    ///
+    /// # Errors
+    /// There is none, it cannot be opened, or its schema is not the one that this release reads.
+    pub async fn open_to_read(data_dir: &Path) -> Result<SqliteStore, StoreError> {
+        let path = data_dir.join(FILE_NAME);
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .busy_timeout(PATIENCE)
+            .disable_statement_logging()
+            .read_only(true);
+        let connect = |options| async {
+            pool(1).connect_with(options).await.map_err(|error| cannot_open(&path, error))
+        };
+        let store = SqliteStore {
+            writer: connect(options.clone()).await?,
+            readers: connect(options).await?,
+        };
+        schema::expect_up_to_date(&store.readers).await?;
+        Ok(store)
     }
 
     /// Begins a transaction that may write. It holds the lock from the start.
@@ -161,11 +186,32 @@ impl Store for SqliteStore {
         attempt!("reserve numbers", self.take_numbers(series, count))
     }
 
-    fn authorizations_of<'a>(
+    fn payer_facts<'a>(
         &'a self,
         member_id: &'a str,
-    ) -> StoreFuture<'a, Vec<AuthorizationRow>> {
-        attempt!("read a member's authorizations", self.read_authorizations(member_id))
+        npis: &'a [Npi],
+    ) -> StoreFuture<'a, PayerFacts> {
+        attempt!("read what the payer holds", self.read_payer_facts(member_id, npis))
+    }
+
+    fn begin_import(&self, begun_at: Timestamp) -> StoreFuture<'_, ImportId> {
+        attempt!("begin an import", self.insert_import(begun_at))
+    }
+
+    fn add_to_import<'a>(
+        &'a self,
+        import: ImportId,
+        records: &'a [ImportRecord],
+    ) -> StoreFuture<'a, Vec<usize>> {
+        attempt!("add to an import", self.insert_records(import, records))
+    }
+
+    fn finish_import(&self, import: ImportId) -> StoreFuture<'_, ()> {
+        attempt!("finish an import", self.complete_import(import))
+    }
+
+    fn tidy_imports(&self) -> StoreFuture<'_, bool> {
+        attempt!("tidy up after imports", self.tidy_a_little())
     }
 
     fn similar_submissions<'a>(&'a self, likeness: &'a Likeness) -> StoreFuture<'a, Vec<CaseId>> {

@@ -66,6 +66,12 @@ impl When {
         !other.on_or_before(self)
     }
 
+    /// Whether every day that this can mean is one that `rough` can mean.
+    #[must_use]
+    pub fn lies_within(self, rough: When) -> bool {
+        rough.first <= self.first && self.last <= rough.last
+    }
+
     /// The same span of days, `days` later (earlier if negative).
     #[must_use]
     pub fn plus_days(self, days: i64) -> When {

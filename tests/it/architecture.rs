@@ -40,7 +40,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("fhir_codec", &["fhir"]),
     ("fhirbolt", &[]),
     ("toml", &["policy", "config"]),
-    ("csv", &["policy"]),
+    ("csv", &["policy", "cli"]),
     ("clap", &["cli", "main"]),
     ("uuid", &["service"]),
 ];

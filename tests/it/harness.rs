@@ -193,6 +193,13 @@ impl Server {
         self.folder.path().join("data")
     }
 
+    /// Stops it and leaves its folder.
+    pub(crate) fn stopped(mut self) -> TempDir {
+        let running = self.running.take().unwrap();
+        self.runtime.block_on(running.stop()).unwrap();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+
     /// How many rows each table holds now.
     pub(crate) fn rows(&self) -> Rows {
         self.runtime.block_on(rows(&self.data()))

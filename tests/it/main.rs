@@ -21,7 +21,11 @@ mod fixtures;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod pas;
+#[cfg(test)]
+mod payer_facts;
 #[cfg(test)]
 mod process;
 #[cfg(test)]

@@ -13,7 +13,12 @@ const PAID: &[&str] = &["benefit", "paidtoprovider", "paidtopatient", "payment"]
 /// The lines and procedures of an `ExplanationOfBenefit` or a billed Claim as uses of what they
 /// name; a request for authorization or an estimate bills nothing.
 #[must_use]
-pub fn billed_lines(node: Node<'_>, name: &str, id: FactId) -> Vec<MedicationUse> {
+pub fn billed_lines(
+    node: Node<'_>,
+    name: &str,
+    id: FactId,
+    told_by: SourceKind,
+) -> Vec<MedicationUse> {
     let is_billed = node.text_of("use").as_deref() == Some("claim");
     if !is_billed || node.get("modifierExtension").is_some() {
         return Vec::new();
@@ -32,7 +37,7 @@ pub fn billed_lines(node: Node<'_>, name: &str, id: FactId) -> Vec<MedicationUse
                 resource: name.into(),
                 element: element.into(),
                 date: taken.any_date(),
-                kind: SourceKind::Record,
+                kind: told_by,
             },
             kind: MedicationKind::BilledLine,
             code,

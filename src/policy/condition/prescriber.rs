@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
+use crate::facts::{SourceKind, Specialty};
 use crate::policy::codes::Codes;
 use crate::policy::scene::{Outcome, Scene, aside, cite};
-use crate::terms::Truth;
+use crate::terms::{Coding, System, Truth};
 
 /// Who may prescribe, in tiers.
 #[derive(Debug, Deserialize)]
@@ -42,6 +43,7 @@ impl PrescriberSpecialty {
         }
         let mut set_aside = Vec::new();
         let (mut enough, mut by_title, mut other) = (Vec::new(), Vec::new(), Vec::new());
+        let contradicted = self.contradicted(scene, &prescriber.specialties);
         let mut undecided = false;
         for specialty in &prescriber.specialties {
             let says = format!("{name}: {}", specialty.concept.name());
@@ -60,7 +62,10 @@ impl PrescriberSpecialty {
                     continue;
                 }
             }
-            if self.enough.has(&specialty.concept) {
+            if contradicted(specialty) {
+                undecided = true;
+                set_aside.push(aside(&specialty.source, "the request names another profession"));
+            } else if self.enough.has(&specialty.concept) {
                 enough.push(cited);
             } else if self.by_title.has(&specialty.concept) {
                 by_title.push(cited);
@@ -88,4 +93,49 @@ impl PrescriberSpecialty {
         };
         outcome.without(set_aside)
     }
+
+    /// Which entries of the payer's directory the request contradicts: those that are enough, where
+    /// it says that the prescriber certainly has another specialty, or another profession.
+    ///
+    /// clinical.md 3: the directory comes after what the request says, and an active role that is
+    /// enough is enough; an internist may be an oncologist, a nurse practitioner is none.
+    fn contradicted<'s>(
+        &'s self,
+        scene: &Scene<'_>,
+        specialties: &'s [Specialty],
+    ) -> impl Fn(&Specialty) -> bool + use<'s> {
+        let requested = scene.requested();
+        let stated: Vec<&Specialty> = specialties
+            .iter()
+            .filter(|it| !is_listed(it) && it.valid.covers(requested) != Truth::NotMet)
+            .filter(|it| !it.concept.codings.is_empty())
+            .collect();
+        let is_settled = stated
+            .iter()
+            .any(|it| self.enough.has(&it.concept) && it.valid.covers(requested) == Truth::Met);
+        move |specialty| {
+            let professions = || specialty.concept.codings.iter().filter_map(profession);
+            let fits = |own: &&Specialty| {
+                !self.other.has(&own.concept)
+                    && own.concept.codings.iter().all(|code| {
+                        profession(code).is_some_and(|own| professions().any(|it| it == own))
+                    })
+            };
+            is_listed(specialty)
+                && !is_settled
+                && self.enough.has(&specialty.concept)
+                && !stated.iter().all(fits)
+        }
+    }
+}
+
+fn is_listed(specialty: &Specialty) -> bool {
+    specialty.source.kind == SourceKind::Payer
+}
+
+/// The profession of a NUCC taxonomy code: its first two characters stand for the provider
+/// grouping, level I of the code set (20 physicians, 36 physician assistants and advanced practice
+/// nurses).
+fn profession(code: &Coding) -> Option<&str> {
+    (code.system == System::Nucc).then(|| code.code.get(..2)).flatten()
 }

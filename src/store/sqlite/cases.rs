@@ -54,30 +54,6 @@ impl SqliteStore {
         rows.iter().map(summary_from).collect()
     }
 
-    pub(super) async fn read_authorizations(
-        &self,
-        member_id: &str,
-    ) -> sqlx::Result<Vec<AuthorizationRow>> {
-        let rows = sqlx::query(
-            "SELECT answer_line.*, client, content_digest
-             FROM issued_number
-             JOIN prior_auth_case ON prior_auth_case.case_id = issued_number.case_id
-             JOIN answer_line ON answer_line.case_id = issued_number.case_id
-                             AND answer_line.answer_number = prior_auth_case.current_answer
-                             AND answer_line.authorization_number = issued_number.number
-             JOIN submission ON submission.submission_id =
-                  (SELECT min(submission_id) FROM submission AS opening
-                   WHERE opening.case_id = issued_number.case_id)
-             WHERE issued_number.member_id = ?1 AND issued_number.series = 'authorization'
-             ORDER BY issue_id DESC, line_sequence LIMIT 50",
-        )
-        .bind(member_id)
-        .fetch_all(&self.readers)
-        .await?;
-        let found = rows.iter().filter_map(|row| authorization_row_from(row).transpose());
-        found.collect()
-    }
-
     pub(super) async fn write_review(&self, record: &ReviewRecord) -> sqlx::Result<Reviewed> {
         let mut transaction = self.begin_writing().await?;
         let current: Option<u32> =
@@ -104,6 +80,31 @@ impl SqliteStore {
         transaction.commit().await?;
         Ok(Reviewed::Recorded(number))
     }
+}
+
+/// The authorizations that a member has by the current answers, the newest first.
+pub(super) async fn authorizations(
+    connection: &mut SqliteConnection,
+    member_id: &str,
+) -> sqlx::Result<Vec<AuthorizationRow>> {
+    let rows = sqlx::query(
+        "SELECT answer_line.*, client, content_digest
+         FROM issued_number
+         JOIN prior_auth_case ON prior_auth_case.case_id = issued_number.case_id
+         JOIN answer_line ON answer_line.case_id = issued_number.case_id
+                         AND answer_line.answer_number = prior_auth_case.current_answer
+                         AND answer_line.authorization_number = issued_number.number
+         JOIN submission ON submission.submission_id =
+              (SELECT min(submission_id) FROM submission AS opening
+               WHERE opening.case_id = issued_number.case_id)
+         WHERE issued_number.member_id = ?1 AND issued_number.series = 'authorization'
+         ORDER BY issue_id DESC, line_sequence LIMIT 50",
+    )
+    .bind(member_id)
+    .fetch_all(connection)
+    .await?;
+    let found = rows.iter().filter_map(|row| authorization_row_from(row).transpose());
+    found.collect()
 }
 
 async fn move_on(

@@ -36,6 +36,11 @@ pub(super) fn day(row: &SqliteRow, column: &'static str) -> sqlx::Result<Day> {
     text(row, column)?.parse().map_err(unreadable(column))
 }
 
+pub(super) fn maybe_day(row: &SqliteRow, column: &'static str) -> sqlx::Result<Option<Day>> {
+    let text = maybe_text(row, column)?;
+    text.map(|text| text.parse().map_err(unreadable(column))).transpose()
+}
+
 pub(super) fn case_id(row: &SqliteRow) -> sqlx::Result<CaseId> {
     CaseId::parse(&text(row, "case_id")?).map_err(unreadable("case_id"))
 }

@@ -8,17 +8,38 @@ use sqlx::{SqlSafeStr, SqlitePool};
 use crate::store::StoreError;
 
 /// Version, what it does, SQL. The versions rise.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "cases and assertions", include_str!("migrations/0001_cases_and_assertions.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "cases and assertions", include_str!("migrations/0001_cases_and_assertions.sql")),
+    (2, "payer records", include_str!("migrations/0002_payer_records.sql")),
+];
+
+/// The newest version that this release knows.
+fn known() -> i64 {
+    MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0)
+}
+
+/// Says whether the file has the version that this release reads, and changes nothing.
+pub(super) async fn expect_up_to_date(reader: &SqlitePool) -> Result<(), StoreError> {
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success")
+            .fetch_one(reader)
+            .await
+            .map_err(|cause| StoreError::attempting("read the store's schema version", cause))?;
+    let (found, known) = (found.unwrap_or(0), known());
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(StoreError::NewerSchema { found, known }),
+        std::cmp::Ordering::Less => Err(StoreError::OlderSchema { found, known }),
+    }
+}
 
 /// Applies what the file lacks, each version in a transaction of its own.
 pub(super) async fn bring_up_to_date(writer: &SqlitePool) -> Result<(), StoreError> {
-    let known = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
     let migrations = MIGRATIONS.iter().map(|(version, title, sql)| {
         Migration::new(*version, (*title).into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     Migrator::with_migrations(migrations.collect())
         .run(writer)
         .await
-        .map_err(|cause| StoreError::migrating(known, cause))
+        .map_err(|cause| StoreError::migrating(known(), cause))
 }

@@ -1,0 +1,73 @@
+//! What the payer holds itself, taken into a dossier before it is judged.
+
+use super::{OnFile, Service};
+use crate::intake::dossier::Dossier;
+use crate::intake::payer::{self, Enrolled, Held, Listed};
+use crate::policy::Plan;
+use crate::store::{PayerFacts, Store, StoreError};
+use crate::terms::{Coding, Day, Span, System, When};
+
+impl Service {
+    /// Puts what the payer's own store holds into a dossier; the authorizations on file, newest
+    /// first.
+    pub(super) async fn add_payer_facts(
+        &self,
+        dossier: &mut Dossier,
+    ) -> Result<Vec<OnFile>, StoreError> {
+        add_payer_facts(&*self.store, dossier, &self.rules.plan).await
+    }
+}
+
+/// Puts what `store` holds into a dossier that is judged without a server.
+///
+/// # Errors
+/// The store cannot be read.
+pub async fn take_payer_facts(
+    store: &dyn Store,
+    dossier: &mut Dossier,
+    plan: &Plan,
+) -> Result<(), StoreError> {
+    add_payer_facts(store, dossier, plan).await.map(|_| ())
+}
+
+async fn add_payer_facts(
+    store: &dyn Store,
+    dossier: &mut Dossier,
+    plan: &Plan,
+) -> Result<Vec<OnFile>, StoreError> {
+    let member_id = payer::member_id(dossier).to_owned();
+    // Of a member who is not known nothing is known.
+    let npis = if member_id.is_empty() { Vec::new() } else { payer::prescribers(dossier) };
+    let facts = store.payer_facts(&member_id, &npis).await?;
+    let (on_file, held) = in_two(facts, member_id);
+    dossier.add_authorizations(on_file.iter().map(|it| it.fact.clone()).collect());
+    dossier.add_payer_facts(&held, plan);
+    Ok(on_file)
+}
+
+fn in_two(facts: PayerFacts, member_id: String) -> (Vec<OnFile>, Held) {
+    let on_file = facts.authorizations.into_iter().filter_map(OnFile::of).collect();
+    let enrolments = facts.enrolments.into_iter().map(|row| Enrolled {
+        birth_date: row.birth_date,
+        line: row.line,
+        valid: span(row.valid_from, row.valid_to),
+    });
+    let directory = facts.directory.into_iter().map(|row| Listed {
+        npi: row.npi,
+        code: Coding::new(System::from_uri(&row.system), &row.code),
+        valid: span(row.valid_from, row.valid_to),
+    });
+    let held = Held {
+        member_id,
+        has_roster: facts.has_roster,
+        enrolments: enrolments.collect(),
+        directory: directory.collect(),
+        claims: facts.claims.into_iter().map(|claim| (claim.name, claim.resource)).collect(),
+        is_cut: facts.is_cut,
+    };
+    (on_file, held)
+}
+
+fn span(from: Option<Day>, to: Option<Day>) -> Span {
+    Span { start: from.map(When::from), end: to.map(When::from) }
+}
