@@ -14,6 +14,7 @@ pub mod disease;
 pub mod evaluate;
 pub mod finding;
 pub mod plan;
+pub mod range;
 pub mod read;
 pub mod registry;
 pub mod scene;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::facts::{Answer, ConditionLink, FactId, Source, SourceKind, Value};
 use crate::fhir::{Entry, Node, Pool};
 use crate::terms::id::NpiError;
-use crate::terms::{Coding, Concept, Npi, Span, When};
+use crate::terms::{Coding, Concept, Npi, Span, System, When};
 
 /// A `CodeableConcept`; a bare Coding is read as one too.
 #[must_use]
@@ -161,6 +161,8 @@ pub fn answer(node: Node<'_>) -> Answer {
         Some((_, value)) => value.number().map_or(Value::None, |number| Value::Quantity {
             value: number.into(),
             unit: "".into(),
+            ucum: None,
+            comparator: None,
         }),
         None => Value::None,
     };
@@ -169,8 +171,14 @@ pub fn answer(node: Node<'_>) -> Answer {
 
 fn quantity(node: Node<'_>) -> Value {
     let Some(number) = node.get("value").and_then(Node::number) else { return Value::None };
-    let unit = node.text_of("code").or_else(|| node.text_of("unit")).unwrap_or_default();
-    Value::Quantity { value: number.into(), unit: unit.into() }
+    let code = node.text_of("code");
+    // A unit's word without UCUM's system is not a code of UCUM, however much it looks like one.
+    let is_ucum =
+        node.text_of("system").is_some_and(|system| System::from_uri(&system) == System::Ucum);
+    let ucum = code.as_deref().filter(|_| is_ucum).map(Into::into);
+    let unit = code.or_else(|| node.text_of("unit")).unwrap_or_default();
+    let comparator = word(node, "comparator");
+    Value::Quantity { value: number.into(), unit: unit.into(), ucum, comparator }
 }
 
 /// What a reference to a Condition leads to.

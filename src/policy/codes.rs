@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::terms::{Coding, Concept, ValueSet};
 
 /// Value sets that a policy names, and after reading the codes in them.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(from = "OneOrMany")]
 pub struct Codes {
     /// The ids of the value sets, as the policy names them.

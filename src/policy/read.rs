@@ -72,7 +72,7 @@ struct RawClause {
     words: String,
     section: String,
     #[serde(default)]
-    asks: BTreeMap<String, String>,
+    asks: Asks,
     condition: Condition,
 }
 
@@ -281,11 +281,8 @@ fn read_text(
     raw: Vec<RawClause>,
     errors: &mut Vec<PolicyError>,
 ) -> Option<Text> {
-    let Some(mut disease) = disease else {
-        errors.push(error(file, None, "`[disease]` is missing"));
-        return None;
-    };
-    for codes in disease.codes_mut() {
+    let mut disease = disease;
+    for codes in disease.iter_mut().flat_map(Disease::codes_mut) {
         sets.fill(codes, file, None, "", errors);
     }
     if raw.is_empty() {
@@ -304,16 +301,9 @@ fn read_text(
             report(format!("the id stands in line {first} already"));
         }
         let mut condition = clause.condition;
-        let keys = condition.ask_keys();
-        for key in keys {
-            if clause.asks.get(*key).is_none_or(|ask| ask.trim().is_empty()) {
-                report(format!("`asks` says nothing under `{key}`"));
-            }
-        }
-        for key in clause.asks.keys() {
-            if !keys.contains(&key.as_str()) {
-                report(format!("`asks` has `{key}`, which this kind of condition never asks"));
-            }
+        condition.settle(&clause.asks).into_iter().for_each(&mut report);
+        if disease.is_none() && condition.reads_disease() {
+            report("this kind of condition reads `[disease]`, which is missing".to_owned());
         }
         for codes in condition.codes_mut() {
             sets.fill(codes, file, Some(line), &named, errors);
@@ -324,7 +314,7 @@ fn read_text(
             title: clause.title.into(),
             words: clause.words.into(),
             section: clause.section.into(),
-            asks: Asks(clause.asks.into_iter().map(|(k, v)| (k.into(), v.into())).collect()),
+            asks: clause.asks,
             condition,
         });
     }
