@@ -189,3 +189,44 @@ pub fn link(pool: &Pool<'_>, reference: Node<'_>, from: usize) -> ConditionLink 
         None => ConditionLink::Elsewhere,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::{Document, Rules};
+
+    /// The UCUM code and the comparator of a quantity.
+    fn read(quantity: &str) -> (Option<String>, Option<String>) {
+        let text = format!(r#"{{"valueQuantity":{quantity}}}"#);
+        let document = Document::parse(text.as_bytes(), Rules::Fhir).unwrap();
+        match answer(document.root()).value {
+            Value::Quantity { ucum, comparator, .. } => {
+                (ucum.map(String::from), comparator.map(String::from))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_a_code_under_the_system_of_ucum_is_a_unit_of_ucum() {
+        let percent = (Some("%".to_owned()), None);
+        for system in ["http://unitsofmeasure.org", "https://unitsofmeasure.org/"] {
+            let quantity = format!(r#"{{"value":1,"system":"{system}","code":"%"}}"#);
+            assert_eq!(read(&quantity), percent, "{system}");
+        }
+        for quantity in [
+            r#"{"value":1}"#,
+            r#"{"value":1,"unit":"%"}"#,
+            r#"{"value":1,"code":"%"}"#,
+            r#"{"value":1,"unit":"%","system":"http://unitsofmeasure.org"}"#,
+            r#"{"value":1,"system":"http://snomed.info/sct","code":"118582008"}"#,
+        ] {
+            assert_eq!(read(quantity), (None, None), "{quantity}");
+        }
+    }
+
+    #[test]
+    fn a_comparator_is_kept() {
+        assert_eq!(read(r#"{"value":1,"comparator":"<"}"#), (None, Some("<".to_owned())));
+    }
+}

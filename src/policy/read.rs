@@ -228,7 +228,7 @@ fn read_edition(files: &Files, policy: &str, folder: &str) -> Result<Read, Vec<P
         }
     }
     let content = if has_text {
-        read_text(&sets, &file, text, raw.disease, raw.clause, &mut errors)
+        Some(read_text(&sets, &file, text, raw.disease, raw.clause, &mut errors))
     } else {
         if !raw.clause.is_empty() {
             let line = raw.clause.first().and_then(|clause| at(clause.id.span()));
@@ -277,11 +277,10 @@ fn read_text(
     sets: &SetReader<'_>,
     file: &str,
     text: &str,
-    disease: Option<Disease>,
+    mut disease: Option<Disease>,
     raw: Vec<RawClause>,
     errors: &mut Vec<PolicyError>,
-) -> Option<Text> {
-    let mut disease = disease;
+) -> Text {
     for codes in disease.iter_mut().flat_map(Disease::codes_mut) {
         sets.fill(codes, file, None, "", errors);
     }
@@ -319,7 +318,7 @@ fn read_text(
         });
     }
     let registry = read_registry(sets, errors);
-    Some(Text { clauses, disease, registry })
+    Text { clauses, disease, registry }
 }
 
 /// Reads the value sets of an edition as they are named.

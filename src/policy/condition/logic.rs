@@ -131,3 +131,82 @@ fn lack(unknown: &[Outcome], whole: Whole) -> Option<Lack> {
         (_, false, false) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::{Source, SourceKind};
+    use crate::policy::scene::cite;
+
+    fn fact(name: &str) -> crate::policy::Cited {
+        let (resource, element) = (name.into(), "value".into());
+        cite(&Source { resource, element, date: None, kind: SourceKind::Record }, name)
+    }
+
+    fn met(name: &str) -> Outcome {
+        Outcome::met(vec![fact(name)])
+    }
+
+    fn not_met(name: &str) -> Outcome {
+        Outcome::not_met(vec![fact(name)])
+    }
+
+    fn unknown(need: &str, lack: Lack) -> Outcome {
+        let needs = vec![need.to_owned()];
+        Outcome { truth: Truth::Unknown, needs, lack: Some(lack), ..Outcome::met(Vec::new()) }
+    }
+
+    #[track_caller]
+    fn check(
+        whole: Whole,
+        parts: Vec<Outcome>,
+        truth: Truth,
+        cited: &[&str],
+        needs: &[&str],
+        lack: Option<Lack>,
+    ) {
+        let outcome = combined(parts, whole);
+        let said: Vec<&str> = outcome.counted.iter().map(|cited| &*cited.says).collect();
+        assert_eq!((outcome.truth, outcome.lack), (truth, lack));
+        assert_eq!(said, cited);
+        assert_eq!(outcome.needs, needs);
+    }
+
+    const EVIDENCE: Lack = Lack::Evidence;
+    const JUDGEMENT: Lack = Lack::Judgement;
+
+    #[test]
+    fn an_any_that_one_part_meets_cites_it_and_asks_for_nothing() {
+        let parts = vec![unknown("a", EVIDENCE), met("b"), not_met("c"), met("b")];
+        check(Whole::Any, parts, Truth::Met, &["b"], &[], None);
+    }
+
+    #[test]
+    fn an_any_that_no_part_meets_cites_all_that_disproves() {
+        let parts = vec![not_met("a"), not_met("b")];
+        check(Whole::Any, parts, Truth::NotMet, &["a", "b"], &[], None);
+    }
+
+    #[test]
+    fn an_any_that_is_open_asks_for_what_would_meet_it() {
+        let parts = vec![unknown("a", EVIDENCE), not_met("b"), unknown("a", EVIDENCE)];
+        check(Whole::Any, parts, Truth::Unknown, &["b"], &["a"], Some(EVIDENCE));
+        let parts = vec![unknown("a", EVIDENCE), unknown("b", JUDGEMENT)];
+        check(Whole::Any, parts, Truth::Unknown, &[], &["a", "b"], Some(JUDGEMENT));
+    }
+
+    #[test]
+    fn an_all_that_one_part_disproves_cites_it_and_asks_for_nothing() {
+        let parts = vec![unknown("a", EVIDENCE), met("b"), not_met("c")];
+        check(Whole::All, parts, Truth::NotMet, &["c"], &[], None);
+    }
+
+    #[test]
+    fn an_all_that_is_open_asks_for_everything_that_is_open() {
+        let parts = vec![unknown("a", EVIDENCE), met("b"), unknown("c", JUDGEMENT)];
+        check(Whole::All, parts, Truth::Unknown, &["b"], &["a", "c"], Some(EVIDENCE));
+        let parts = vec![met("b"), unknown("c", JUDGEMENT)];
+        check(Whole::All, parts, Truth::Unknown, &["b"], &["c"], Some(JUDGEMENT));
+        check(Whole::All, vec![met("a"), met("b")], Truth::Met, &["a", "b"], &[], None);
+    }
+}

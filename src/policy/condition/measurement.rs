@@ -88,12 +88,13 @@ impl Measurement {
             }
         }
         let outcome = outcome.unwrap_or_else(|| {
-            let mut seen = format!("no {} of the last {} days", self.name, self.days);
-            for (cited, why) in &passed_over {
+            let nothing = format!("no {} of the last {} days", self.name, self.days);
+            let others = passed_over.iter().map(|(cited, why)| {
                 let words = found(std::slice::from_ref(cited));
-                seen.push_str(&format!("; {words} does not count: {why}"));
-            }
-            scene.ask("result", &seen)
+                format!("{words} does not count: {why}")
+            });
+            let seen: Vec<String> = std::iter::once(nothing).chain(others).collect();
+            scene.ask("result", &seen.join("; "))
         });
         let set_aside = passed_over.into_iter().map(|(cited, why)| aside(&cited.source, why));
         outcome.without(set_aside.collect())
