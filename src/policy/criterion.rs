@@ -268,6 +268,9 @@ impl Condition {
         if matches!(self, Condition::All(_) | Condition::Any(_)) && self.arms().is_empty() {
             faults.push("`of` names no condition".to_owned());
         }
+        if matches!(self, Condition::Measurement(it) if it.reads_nothing()) {
+            faults.push("`tests` or `limits` is empty".to_owned());
+        }
         for arm in self.arms_mut() {
             let keys = arm.condition.every_ask_key();
             arm.asks.inherit(asks, &keys);

@@ -15,7 +15,7 @@ const LONGEST_UNIT: usize = 64;
 /// Digits of a number that are kept exactly through every conversion, with room for the factor.
 const MOST_DIGITS: usize = 15;
 /// Powers of ten beyond which nothing of a patient is measured.
-const LARGEST_EXPONENT: i32 = 30;
+const LARGEST_EXPONENT: u32 = 30;
 
 /// A decimal number, exact: `88.0` and `88` are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +31,7 @@ impl Number {
         };
         let count = digits.bytes().filter(u8::is_ascii_digit).count();
         let is_plain = digits.bytes().all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
-        let is_kept = count <= MOST_DIGITS && exponent.abs() <= LARGEST_EXPONENT;
+        let is_kept = count <= MOST_DIGITS && exponent.unsigned_abs() <= LARGEST_EXPONENT;
         (is_plain && is_kept).then(|| octofhir_ucum::Number::parse(text).map(Number)).flatten()
     }
 
@@ -205,9 +205,11 @@ mod tests {
 
     #[test]
     fn a_number_that_would_be_rounded_is_refused() {
+        let extreme = ["1e2147483647", "1e-2147483648", "1e99999999999"];
         for text in ["88.00000000000001", "1e31", "1e-31", "", "-", "1e", "0x10", "NaN", "8 8"] {
             assert!(Number::parse(text).is_none(), "{text}");
         }
+        assert!(extreme.iter().all(|text| Number::parse(text).is_none()));
         assert!(Number::parse("88.0000000000001").is_some());
     }
 

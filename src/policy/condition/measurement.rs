@@ -17,7 +17,7 @@ pub struct Measurement {
     /// What is measured.
     pub name: String,
     /// How many days before the request a result may be.
-    pub days: i64,
+    pub days: u16,
     /// The tests, the preferred one first: the first that has a result decides.
     pub tests: Vec<Test>,
     /// Codes that make a result one of another test.
@@ -66,6 +66,11 @@ impl Measurement {
         let limits = self.free_of.iter_mut().flat_map(|free_of| &mut free_of.limits);
         let tests = self.tests.iter_mut().chain(limits);
         tests.map(|test| &mut test.codes).chain([&mut self.never]).collect()
+    }
+
+    /// Whether there is nothing that it could read.
+    pub(in crate::policy) fn reads_nothing(&self) -> bool {
+        self.tests.is_empty() || self.free_of.as_ref().is_some_and(|it| it.limits.is_empty())
     }
 
     /// The codes of the Observations that it reads.
@@ -151,7 +156,7 @@ impl Measurement {
             return Err("dated in the future".to_owned());
         }
         // rulings 25: windows count from the date of the request.
-        match scene.requested().plus_days(-self.days).on_or_before(date) {
+        match scene.requested().plus_days(-i64::from(self.days)).on_or_before(date) {
             Truth::Met => {}
             Truth::NotMet => return Err(format!("older than {} days", self.days)),
             Truth::Unknown => return Err(format!("perhaps older than {} days", self.days)),

@@ -167,13 +167,22 @@ fn a_mistake_in_it_is_told_with_file_line_and_clause() {
     check_mistake("kind = \"age-at-service\"\nyears = 18\n", indication, read_disease);
 }
 
-#[test]
-fn a_condition_of_no_parts_is_a_mistake() {
+/// What is said of the page's policy that is cut off at `from`, with `end` in place of the rest.
+#[track_caller]
+fn check_cut(from: &str, end: &str, expected: &str) {
     let folder = tempfile::tempdir().unwrap();
-    write_policy(folder.path(), |text| {
-        let start = text.find("[[clause.condition.of]]").unwrap();
-        format!("{}of = []\n", &text[..start])
-    });
+    write_policy(folder.path(), |text| format!("{}{end}", &text[..text.find(from).unwrap()]));
     let said = read(folder.path()).unwrap_err();
-    assert!(said.contains("clause 3: `of` names no condition"), "{said}");
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn a_condition_of_no_parts_or_tests_is_a_mistake() {
+    check_cut("[[clause.condition.of]]", "of = []\n", "clause 3: `of` names no condition");
+    check_cut(
+        "[[clause.condition.tests]]",
+        "tests = []\n",
+        "clause 2: `tests` or `limits` is empty",
+    );
+    check_cut("days = 60", "days = -1\ntests = []\n", "clause 2: ");
 }
