@@ -15,6 +15,7 @@ pub mod disease;
 pub mod evaluate;
 pub mod finding;
 pub mod plan;
+pub mod range;
 pub mod read;
 pub mod registry;
 pub mod scene;

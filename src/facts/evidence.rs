@@ -187,8 +187,12 @@ pub enum Value {
     Quantity {
         /// As written.
         value: Box<str>,
-        /// UCUM code, else the unit's words.
+        /// The unit's code, else its words: to be shown, not to be compared by.
         unit: Box<str>,
+        /// The unit's code if it is one of UCUM.
+        ucum: Option<Box<str>>,
+        /// `<`, `<=`, `>=` or `>`: the value is only a bound of what was measured.
+        comparator: Option<Box<str>>,
     },
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::facts::{Answer, ConditionLink, FactId, Source, SourceKind, Value};
 use crate::fhir::{Entry, Node, Pool};
 use crate::terms::id::NpiError;
-use crate::terms::{Coding, Concept, Npi, Span, When};
+use crate::terms::{Coding, Concept, Npi, Span, System, When};
 
 /// A `CodeableConcept`; a bare Coding is read as one too.
 #[must_use]
@@ -161,6 +161,8 @@ pub fn answer(node: Node<'_>) -> Answer {
         Some((_, value)) => value.number().map_or(Value::None, |number| Value::Quantity {
             value: number.into(),
             unit: "".into(),
+            ucum: None,
+            comparator: None,
         }),
         None => Value::None,
     };
@@ -169,8 +171,14 @@ pub fn answer(node: Node<'_>) -> Answer {
 
 fn quantity(node: Node<'_>) -> Value {
     let Some(number) = node.get("value").and_then(Node::number) else { return Value::None };
-    let unit = node.text_of("code").or_else(|| node.text_of("unit")).unwrap_or_default();
-    Value::Quantity { value: number.into(), unit: unit.into() }
+    let code = node.text_of("code");
+    // A unit's word without UCUM's system is not a code of UCUM, however much it looks like one.
+    let is_ucum =
+        node.text_of("system").is_some_and(|system| System::from_uri(&system) == System::Ucum);
+    let ucum = code.as_deref().filter(|_| is_ucum).map(Into::into);
+    let unit = code.or_else(|| node.text_of("unit")).unwrap_or_default();
+    let comparator = word(node, "comparator");
+    Value::Quantity { value: number.into(), unit: unit.into(), ucum, comparator }
 }
 
 /// What a reference to a Condition leads to.
@@ -179,5 +187,46 @@ pub fn link(pool: &Pool<'_>, reference: Node<'_>, from: usize) -> ConditionLink 
     match pool.follow(reference, from) {
         Some(place) => ConditionLink::To(FactId(place)),
         None => ConditionLink::Elsewhere,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fhir::{Document, Rules};
+
+    /// The UCUM code and the comparator of a quantity.
+    fn read(quantity: &str) -> (Option<String>, Option<String>) {
+        let text = format!(r#"{{"valueQuantity":{quantity}}}"#);
+        let document = Document::parse(text.as_bytes(), Rules::Fhir).unwrap();
+        match answer(document.root()).value {
+            Value::Quantity { ucum, comparator, .. } => {
+                (ucum.map(String::from), comparator.map(String::from))
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_a_code_under_the_system_of_ucum_is_a_unit_of_ucum() {
+        let percent = (Some("%".to_owned()), None);
+        for system in ["http://unitsofmeasure.org", "https://unitsofmeasure.org/"] {
+            let quantity = format!(r#"{{"value":1,"system":"{system}","code":"%"}}"#);
+            assert_eq!(read(&quantity), percent, "{system}");
+        }
+        for quantity in [
+            r#"{"value":1}"#,
+            r#"{"value":1,"unit":"%"}"#,
+            r#"{"value":1,"code":"%"}"#,
+            r#"{"value":1,"unit":"%","system":"http://unitsofmeasure.org"}"#,
+            r#"{"value":1,"system":"http://snomed.info/sct","code":"118582008"}"#,
+        ] {
+            assert_eq!(read(quantity), (None, None), "{quantity}");
+        }
+    }
+
+    #[test]
+    fn a_comparator_is_kept() {
+        assert_eq!(read(r#"{"value":1,"comparator":"<"}"#), (None, Some("<".to_owned())));
     }
 }

@@ -8,9 +8,12 @@
 pub mod age;
 pub mod biomarker;
 pub mod diagnosis;
+pub mod documented;
 pub mod dose;
 pub mod exposure;
 pub mod indication;
+pub mod logic;
+pub mod measurement;
 pub mod prescriber;
 pub mod result;
 pub mod site;

@@ -8,8 +8,11 @@ use super::codes::Codes;
 use super::condition::age::AgeAtService;
 use super::condition::biomarker::BiomarkerOrTherapy;
 use super::condition::diagnosis::DiagnosisWithExtent;
+use super::condition::documented::DocumentedDiagnosis;
 use super::condition::dose::OneDose;
 use super::condition::indication::Indication;
+use super::condition::logic::{AllOf, AnyOf, Arm, NotOf};
+use super::condition::measurement::Measurement;
 use super::condition::prescriber::PrescriberSpecialty;
 use super::condition::site::SiteInRegistry;
 use super::condition::state::ExcludedState;
@@ -44,8 +47,9 @@ pub struct Edition {
 pub struct Text {
     /// Criteria and limitations, in the order of the source.
     pub clauses: Vec<Clause>,
-    /// The codes by which the disease of the policy is seen in the records.
-    pub disease: Disease,
+    /// The codes by which the disease of the policy is seen in the records; `None`: no condition
+    /// reads it.
+    pub disease: Option<Disease>,
     /// The places that count as qualified.
     pub registry: Registry,
     /// The canonical of the payer's questionnaire for the policy, without a version.
@@ -55,24 +59,11 @@ pub struct Text {
 impl Text {
     /// The codes of all Observations that the clauses read.
     pub fn observation_codes(&self) -> Vec<Coding> {
-        let disease = &self.disease;
+        let disease = self.disease.iter();
         let mut sets: Vec<&Codes> =
-            vec![&disease.stage_code, &disease.m_code, &disease.status_code];
+            disease.flat_map(|it| [&it.stage_code, &it.m_code, &it.status_code]).collect();
         for clause in &self.clauses {
-            match &clause.condition {
-                Condition::BiomarkerOrTherapy(condition) => {
-                    let assay = &condition.assay;
-                    sets.extend([&assay.gene_test, &assay.narrow_test, &assay.variant_report]);
-                }
-                Condition::ExcludedState(state) => sets.extend([&state.status_code, &state.test]),
-                Condition::DiagnosisWithExtent(_)
-                | Condition::AgeAtService(_)
-                | Condition::PrescriberSpecialty(_)
-                | Condition::FailedTherapy(_)
-                | Condition::SiteInRegistry(_)
-                | Condition::Indication(_)
-                | Condition::OneDose(_) => {}
-            }
+            sets.extend(clause.condition.observation_codes());
         }
         sets.iter().flat_map(|codes| codes.set.members()).cloned().collect()
     }
@@ -145,6 +136,16 @@ pub enum Condition {
     OneDose(OneDose),
     /// The patient is not in a state that excludes the therapy.
     ExcludedState(Box<ExcludedState>),
+    /// A measured value is on the asked side of a threshold.
+    Measurement(Box<Measurement>),
+    /// The records document a diagnosis.
+    DocumentedDiagnosis(DocumentedDiagnosis),
+    /// All of several conditions hold.
+    All(AllOf),
+    /// At least one of several conditions holds.
+    Any(AnyOf),
+    /// A condition does not hold.
+    Not(NotOf),
 }
 
 impl Condition {
@@ -161,7 +162,126 @@ impl Condition {
             Condition::SiteInRegistry(condition) => condition.codes_mut(),
             Condition::OneDose(condition) => condition.codes_mut(),
             Condition::ExcludedState(condition) => condition.codes_mut(),
+            Condition::Measurement(condition) => condition.codes_mut(),
+            Condition::DocumentedDiagnosis(condition) => condition.codes_mut(),
+            Condition::All(_) | Condition::Any(_) | Condition::Not(_) => {
+                let arms = self.arms_mut().iter_mut();
+                arms.flat_map(|arm| arm.condition.codes_mut()).collect()
+            }
         }
+    }
+
+    /// The Observations that the condition reads.
+    fn observation_codes(&self) -> Vec<&Codes> {
+        match self {
+            Condition::BiomarkerOrTherapy(condition) => {
+                let assay = &condition.assay;
+                vec![&assay.gene_test, &assay.narrow_test, &assay.variant_report]
+            }
+            Condition::ExcludedState(state) => vec![&state.status_code, &state.test],
+            Condition::Measurement(condition) => condition.observation_codes(),
+            Condition::All(_) | Condition::Any(_) | Condition::Not(_) => {
+                self.arms().iter().flat_map(|arm| arm.condition.observation_codes()).collect()
+            }
+            Condition::DiagnosisWithExtent(_)
+            | Condition::AgeAtService(_)
+            | Condition::PrescriberSpecialty(_)
+            | Condition::FailedTherapy(_)
+            | Condition::SiteInRegistry(_)
+            | Condition::Indication(_)
+            | Condition::OneDose(_)
+            | Condition::DocumentedDiagnosis(_) => Vec::new(),
+        }
+    }
+
+    /// Whether the condition, or one of its parts, reads the codes of the policy's disease.
+    pub(super) fn reads_disease(&self) -> bool {
+        match self {
+            Condition::DiagnosisWithExtent(_)
+            | Condition::FailedTherapy(_)
+            | Condition::BiomarkerOrTherapy(_)
+            | Condition::Indication(_) => true,
+            Condition::AgeAtService(_)
+            | Condition::PrescriberSpecialty(_)
+            | Condition::SiteInRegistry(_)
+            | Condition::OneDose(_)
+            | Condition::ExcludedState(_)
+            | Condition::Measurement(_)
+            | Condition::DocumentedDiagnosis(_) => false,
+            Condition::All(_) | Condition::Any(_) | Condition::Not(_) => {
+                self.arms().iter().any(|arm| arm.condition.reads_disease())
+            }
+        }
+    }
+
+    /// The conditions that this one is made of.
+    fn arms(&self) -> &[Arm] {
+        match self {
+            Condition::All(all) => &all.of,
+            Condition::Any(any) => &any.of,
+            Condition::Not(not) => std::slice::from_ref(&not.of),
+            Condition::DiagnosisWithExtent(_)
+            | Condition::AgeAtService(_)
+            | Condition::PrescriberSpecialty(_)
+            | Condition::FailedTherapy(_)
+            | Condition::BiomarkerOrTherapy(_)
+            | Condition::SiteInRegistry(_)
+            | Condition::Indication(_)
+            | Condition::OneDose(_)
+            | Condition::ExcludedState(_)
+            | Condition::Measurement(_)
+            | Condition::DocumentedDiagnosis(_) => &[],
+        }
+    }
+
+    fn arms_mut(&mut self) -> &mut [Arm] {
+        match self {
+            Condition::All(all) => &mut all.of,
+            Condition::Any(any) => &mut any.of,
+            Condition::Not(not) => std::slice::from_mut(&mut not.of),
+            Condition::DiagnosisWithExtent(_)
+            | Condition::AgeAtService(_)
+            | Condition::PrescriberSpecialty(_)
+            | Condition::FailedTherapy(_)
+            | Condition::BiomarkerOrTherapy(_)
+            | Condition::SiteInRegistry(_)
+            | Condition::Indication(_)
+            | Condition::OneDose(_)
+            | Condition::ExcludedState(_)
+            | Condition::Measurement(_)
+            | Condition::DocumentedDiagnosis(_) => &mut [],
+        }
+    }
+
+    /// Its keys of questions and those of its parts.
+    fn every_ask_key(&self) -> Vec<&'static str> {
+        let below = self.arms().iter().flat_map(|arm| arm.condition.every_ask_key());
+        self.ask_keys().iter().copied().chain(below).collect()
+    }
+
+    /// Hands the questions of the clause down to the parts that have none of their own, and says
+    /// what is missing, what is too much, and where a condition has no parts.
+    pub(super) fn settle(&mut self, asks: &Asks) -> Vec<String> {
+        let missing = self.ask_keys().iter().filter(|key| !asks.says(key));
+        let mut faults: Vec<String> =
+            missing.map(|key| format!("`asks` says nothing under `{key}`")).collect();
+        let known = self.every_ask_key();
+        faults.extend(
+            asks.beyond(&known)
+                .map(|key| format!("`asks` has `{key}`, which this kind of condition never asks")),
+        );
+        if matches!(self, Condition::All(_) | Condition::Any(_)) && self.arms().is_empty() {
+            faults.push("`of` names no condition".to_owned());
+        }
+        if matches!(self, Condition::Measurement(it) if it.reads_nothing()) {
+            faults.push("`tests` or `limits` is empty".to_owned());
+        }
+        for arm in self.arms_mut() {
+            let keys = arm.condition.every_ask_key();
+            arm.asks.inherit(asks, &keys);
+            faults.extend(arm.condition.settle(&arm.asks));
+        }
+        faults
     }
 
     /// The keys under which the clause must say what is asked.
@@ -177,6 +297,10 @@ impl Condition {
             Condition::Indication(_) => Indication::ASKS,
             Condition::OneDose(_) => OneDose::ASKS,
             Condition::ExcludedState(_) => ExcludedState::ASKS,
+            Condition::Measurement(_) => Measurement::ASKS,
+            Condition::DocumentedDiagnosis(_) => DocumentedDiagnosis::ASKS,
+            // Their parts ask.
+            Condition::All(_) | Condition::Any(_) | Condition::Not(_) => &[],
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::facts::{Case, Condition, ConditionLink, FactId, Observation, Value};
 use crate::terms::{Concept, Day, System, Truth};
 
 /// The codes by which a cancer, its extent and its look-alikes are recognised.
-#[derive(Debug, Deserialize)]
+///
+/// The default is no disease: every record is unrelated to it.
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Disease {
     /// What the disease is called, and words that hint at it without proving it.

@@ -3,7 +3,7 @@
 use super::attested::Answers;
 use super::criterion::{Clause, Condition, Edition, Text};
 use super::determine::determine;
-use super::disease::Picture;
+use super::disease::{Disease, Picture};
 use super::finding::{Cited, Finding, PolicyId, Verdict};
 use super::scene::{Outcome, Scene, cite};
 use super::shelf::{self, Choice, Shelf};
@@ -58,14 +58,17 @@ fn coverage_doubt(edition: &Edition, coverage: &CoverageStanding) -> Option<Stri
 
 fn findings(edition: &Edition, text: &Text, case: Case<'_>, as_of: Day) -> Vec<Finding> {
     let is_product = |concept: &Concept| shelf::is_product(&edition.product, concept);
-    let picture = Picture::of(case, &text.disease, as_of);
+    // Without a disease no condition reads one: the reader holds that.
+    let no_disease = Disease::default();
+    let disease = text.disease.as_ref().unwrap_or(&no_disease);
+    let picture = Picture::of(case, disease, as_of);
     let mut findings = Vec::with_capacity(text.clauses.len());
     for clause in &text.clauses {
         let answers = Answers::to(clause, text.questionnaire.as_deref(), case, as_of);
         let scene = Scene {
             case,
             as_of,
-            disease: &text.disease,
+            disease,
             picture: &picture,
             registry: &text.registry,
             product: &is_product,
@@ -74,23 +77,31 @@ fn findings(edition: &Edition, text: &Text, case: Case<'_>, as_of: Day) -> Vec<F
             asks: &clause.asks,
             policy: &edition.policy,
         };
-        let outcome = judge(&clause.condition, &scene);
+        let outcome = clause.condition.judge(&scene);
         findings.push(finding(clause, answers.complete(outcome)));
     }
     findings
 }
 
-fn judge(condition: &Condition, scene: &Scene<'_>) -> Outcome {
-    match condition {
-        Condition::DiagnosisWithExtent(condition) => condition.judge(scene),
-        Condition::AgeAtService(condition) => condition.judge(scene),
-        Condition::PrescriberSpecialty(condition) => condition.judge(scene),
-        Condition::FailedTherapy(condition) => condition.judge(scene),
-        Condition::BiomarkerOrTherapy(condition) => condition.judge(scene),
-        Condition::SiteInRegistry(condition) => condition.judge(scene),
-        Condition::Indication(condition) => condition.judge(scene),
-        Condition::OneDose(condition) => condition.judge(scene),
-        Condition::ExcludedState(condition) => condition.judge(scene),
+impl Condition {
+    /// What it comes to before `scene`.
+    pub(super) fn judge(&self, scene: &Scene<'_>) -> Outcome {
+        match self {
+            Condition::DiagnosisWithExtent(condition) => condition.judge(scene),
+            Condition::AgeAtService(condition) => condition.judge(scene),
+            Condition::PrescriberSpecialty(condition) => condition.judge(scene),
+            Condition::FailedTherapy(condition) => condition.judge(scene),
+            Condition::BiomarkerOrTherapy(condition) => condition.judge(scene),
+            Condition::SiteInRegistry(condition) => condition.judge(scene),
+            Condition::Indication(condition) => condition.judge(scene),
+            Condition::OneDose(condition) => condition.judge(scene),
+            Condition::ExcludedState(condition) => condition.judge(scene),
+            Condition::Measurement(condition) => condition.judge(scene),
+            Condition::DocumentedDiagnosis(condition) => condition.judge(scene),
+            Condition::All(condition) => condition.judge(scene),
+            Condition::Any(condition) => condition.judge(scene),
+            Condition::Not(condition) => condition.judge(scene),
+        }
     }
 }
 

@@ -75,7 +75,7 @@ struct RawClause {
     words: String,
     section: String,
     #[serde(default)]
-    asks: BTreeMap<String, String>,
+    asks: Asks,
     #[serde(default)]
     attested: Vec<Attested>,
     condition: Condition,
@@ -233,7 +233,8 @@ fn read_edition(files: &Files, policy: &str, folder: &str) -> Result<Read, Vec<P
         }
     }
     let content = if has_text {
-        read_text(&sets, &file, text, raw.disease, raw.questionnaire, raw.clause, &mut errors)
+        let (disease, questionnaire) = (raw.disease, raw.questionnaire);
+        Some(read_text(&sets, &file, text, disease, questionnaire, raw.clause, &mut errors))
     } else {
         if !raw.clause.is_empty() {
             let line = raw.clause.first().and_then(|clause| at(clause.id.span()));
@@ -282,16 +283,12 @@ fn read_text(
     sets: &SetReader<'_>,
     file: &str,
     text: &str,
-    disease: Option<Disease>,
+    mut disease: Option<Disease>,
     questionnaire: Option<String>,
     raw: Vec<RawClause>,
     errors: &mut Vec<PolicyError>,
-) -> Option<Text> {
-    let Some(mut disease) = disease else {
-        errors.push(error(file, None, "`[disease]` is missing"));
-        return None;
-    };
-    for codes in disease.codes_mut() {
+) -> Text {
+    for codes in disease.iter_mut().flat_map(Disease::codes_mut) {
         sets.fill(codes, file, None, "", errors);
     }
     if raw.is_empty() {
@@ -310,16 +307,9 @@ fn read_text(
             report(format!("the id stands in line {first} already"));
         }
         let mut condition = clause.condition;
-        let keys = condition.ask_keys();
-        for key in keys {
-            if clause.asks.get(*key).is_none_or(|ask| ask.trim().is_empty()) {
-                report(format!("`asks` says nothing under `{key}`"));
-            }
-        }
-        for key in clause.asks.keys() {
-            if !keys.contains(&key.as_str()) {
-                report(format!("`asks` has `{key}`, which this kind of condition never asks"));
-            }
+        condition.settle(&clause.asks).into_iter().for_each(&mut report);
+        if disease.is_none() && condition.reads_disease() {
+            report("this kind of condition reads `[disease]`, which is missing".to_owned());
         }
         for attested in &clause.attested {
             let question = &attested.link_id;
@@ -343,14 +333,14 @@ fn read_text(
             title: clause.title.into(),
             words: clause.words.into(),
             section: clause.section.into(),
-            asks: Asks(clause.asks.into_iter().map(|(k, v)| (k.into(), v.into())).collect()),
+            asks: clause.asks,
             attested: clause.attested,
             condition,
         });
     }
     let registry = read_registry(sets, errors);
     let questionnaire = questionnaire.map(Into::into);
-    Some(Text { clauses, disease, registry, questionnaire })
+    Text { clauses, disease, registry, questionnaire }
 }
 
 /// Reads the value sets of an edition as they are named.

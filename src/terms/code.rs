@@ -31,6 +31,8 @@ pub enum System {
     ActCode,
     /// HGNC gene identifiers.
     Hgnc,
+    /// Units of measure.
+    Ucum,
     /// Any other, by its URI, which is written with `http` whatever it came with.
     Other(Box<str>),
 }
@@ -76,6 +78,7 @@ const URIS: &[(System, &[&str])] = &[
         &["http://terminology.hl7.org/CodeSystem/v3-ActCode", "urn:oid:2.16.840.1.113883.5.4"],
     ),
     (System::Hgnc, &["http://www.genenames.org", "http://www.genenames.org/geneId"]),
+    (System::Ucum, &["http://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"]),
 ];
 
 impl System {

@@ -43,6 +43,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("csv", &["policy", "cli"]),
     ("clap", &["cli", "main"]),
     ("uuid", &["service"]),
+    ("octofhir_ucum", &["terms"]),
 ];
 
 fn sources() -> Vec<(String, PathBuf, String)> {

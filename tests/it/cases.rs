@@ -10,6 +10,8 @@
 mod adversarial;
 mod expect;
 mod judge;
+mod new_folder;
+mod oxygen;
 mod story;
 mod variant;
 
@@ -20,7 +22,6 @@ use std::path::{Path, PathBuf};
 use priorauth::policy::Rulebook;
 use priorauth::terms::Day;
 
-use expect::CLAUSES;
 use judge::{Found, Telling, Told, judge};
 use story::{Case, File};
 
@@ -55,9 +56,15 @@ fn profiles() -> PathBuf {
 }
 
 fn file() -> File {
-    let path = profiles().join("policies/amtagvi/2026-01-01/cases.toml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    File::read(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    file_of("amtagvi/2026-01-01")
+}
+
+/// The cases of an edition.
+fn file_of(edition: &str) -> File {
+    let folder = profiles().join("policies").join(edition);
+    let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    File::read(&text("cases.toml"), &text("policy.toml"))
+        .unwrap_or_else(|error| panic!("{edition}: {error}"))
 }
 
 fn day(text: &str) -> Day {
@@ -75,8 +82,12 @@ fn faults(file: &File, case: &Case, profiles: &Rulebook) -> Vec<String> {
         let telling = Telling { told, is_backwards, is_patient_twice, as_of, authorizations };
         let found = judge(&story, telling, profiles);
         let label = told.label();
-        faults
-            .extend(case.expect.faults(&found).into_iter().map(|fault| format!("{label}{fault}")));
+        faults.extend(
+            case.expect
+                .faults(&file.clauses, &found)
+                .into_iter()
+                .map(|fault| format!("{label}{fault}")),
+        );
         let mut compare = |kind: &str, again: &Found| {
             if let Some(difference) = found.difference(again) {
                 faults.push(format!("{label}with {kind}: {difference}"));
@@ -93,10 +104,17 @@ fn faults(file: &File, case: &Case, profiles: &Rulebook) -> Vec<String> {
 
 #[test]
 fn every_case_is_answered_as_the_guideline_asks() {
-    let (file, profiles) = (file(), priorauth::profiles::from_folder(&profiles()).unwrap());
+    check_every_case(&file());
+}
+
+fn check_every_case(file: &File) {
+    check_cases(file, &priorauth::profiles::from_folder(&profiles()).unwrap());
+}
+
+fn check_cases(file: &File, profiles: &Rulebook) {
     let (mut report, mut failed) = (String::new(), 0);
     for case in &file.cases {
-        let faults = faults(&file, case, &profiles);
+        let faults = faults(file, case, profiles);
         if !faults.is_empty() {
             failed += 1;
             writeln!(report, "\n{}\n    why: {}", case.name, case.why).unwrap();
@@ -112,6 +130,10 @@ fn every_case_is_answered_as_the_guideline_asks() {
 fn there_are_enough_cases_and_no_two_have_one_name() {
     let file = file();
     assert!(file.cases.len() >= FEWEST_CASES, "{} cases", file.cases.len());
+    check_names(&file);
+}
+
+fn check_names(file: &File) {
     let mut seen = BTreeSet::new();
     for case in &file.cases {
         assert!(seen.insert(&*case.name), "two cases are named `{}`", case.name);
@@ -121,12 +143,19 @@ fn there_are_enough_cases_and_no_two_have_one_name() {
 
 #[test]
 fn every_clause_has_a_case_in_which_it_alone_is_not_met_and_one_in_which_it_alone_is_unknown() {
-    let file = file();
-    for clause in CLAUSES {
+    check_alone(&file(), NEVER_DISPROVEN_ALONE, &[]);
+}
+
+/// `never_alone`: clauses that are disproven only with others; `never`: not at all.
+fn check_alone(file: &File, never_alone: &[&str], never: &[&str]) {
+    for clause in &file.clauses {
         for truth in ["not-met", "unknown"] {
             let alone = |case: &&Case| case.expect.is_alone(clause, truth);
             let any = |case: &&Case| case.expect.is_certain(clause, truth);
-            let found = if truth == "not-met" && NEVER_DISPROVEN_ALONE.contains(clause) {
+            let is_not_met = truth == "not-met";
+            let found = if is_not_met && never.contains(&&**clause) {
+                !file.cases.iter().any(|case| any(&case))
+            } else if is_not_met && never_alone.contains(&&**clause) {
                 file.cases.iter().any(|case| any(&case))
             } else {
                 file.cases.iter().any(|case| alone(&case))
@@ -138,15 +167,18 @@ fn every_clause_has_a_case_in_which_it_alone_is_not_met_and_one_in_which_it_alon
 
 #[test]
 fn every_number_and_date_of_the_policy_has_cases_on_both_sides() {
-    let file = file();
+    check_boundaries(&file(), BOUNDARIES);
+}
+
+fn check_boundaries(file: &File, boundaries: &[&str]) {
     let mut sides: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for case in &file.cases {
         if let Some(boundary) = &case.boundary {
-            assert!(BOUNDARIES.contains(&&**boundary), "`{boundary}` is no boundary of the list");
+            assert!(boundaries.contains(&&**boundary), "`{boundary}` is no boundary of the list");
             sides.entry(boundary).or_default().insert(case.expect.to_string());
         }
     }
-    for boundary in BOUNDARIES {
+    for boundary in boundaries {
         let count = sides.get(boundary).map_or(0, BTreeSet::len);
         assert!(count >= 2, "`{boundary}` is seen from {count} sides");
     }
@@ -176,7 +208,7 @@ fn a_patient_who_comes_twice_in_an_order_sign_call_is_one_patient() {
     let telling = plain(Told::Order, day(&file.as_of));
     let telling = Telling { is_patient_twice: true, ..telling };
     let found = judge(&file.story(base, Told::Order), telling, &profiles);
-    assert_eq!(base.expect.faults(&found), Vec::<String>::new());
+    assert_eq!(base.expect.faults(&file.clauses, &found), Vec::<String>::new());
 }
 
 /// The base story before profiles whose treatment center is valid from `first`, until `last`.

@@ -122,7 +122,7 @@ fn write_edition(text: &mut String, folder: &Path, day: &str, edition: &toml::Ta
         writeln!(text, "- {key}: {}", value.as_str().unwrap()).unwrap();
     }
     for (title, key) in [("The product", "product"), ("The disease", "disease")] {
-        let table = edition[key].as_table().unwrap();
+        let Some(table) = edition.get(key).and_then(toml::Value::as_table) else { continue };
         writeln!(text, "\n### {title}\n\n| key | value sets or words |\n|---|---|").unwrap();
         for (key, value) in table {
             writeln!(text, "| `{key}` | {} |", strings(value).join(", ")).unwrap();
@@ -146,7 +146,12 @@ fn write_clause(text: &mut String, folder: &Path, clause: &toml::Table) {
     writeln!(text, "{}\n", string(clause, "words")).unwrap();
     writeln!(text, "- A {kind}.").unwrap();
     writeln!(text, "- Source: {}.", string(clause, "section")).unwrap();
-    writeln!(text, "- Kind of condition: `{}`.", string(condition, "kind")).unwrap();
+    writeln!(text, "- Kind of condition: {}.", parts(condition)).unwrap();
+    let mut ranges = Vec::new();
+    ranges_in(condition, &mut ranges);
+    for range in &ranges {
+        writeln!(text, "- {range}.").unwrap();
+    }
     let mut numbers = Vec::new();
     numbers_in(condition, &mut numbers);
     if !numbers.is_empty() {
@@ -162,16 +167,84 @@ fn write_clause(text: &mut String, folder: &Path, clause: &toml::Table) {
     for (key, question) in clause["asks"].as_table().unwrap() {
         writeln!(text, "| `{key}` | {} |", cell(question.as_str().unwrap())).unwrap();
     }
+    for (key, question) in own_asks(condition) {
+        writeln!(text, "| `{key} | {} |", cell(&question)).unwrap();
+    }
 }
 
 fn numbers_in(table: &toml::Table, numbers: &mut Vec<String>) {
+    // The numbers of a test stand with its unit.
+    if table.contains_key("unit") {
+        return;
+    }
     for (key, value) in table {
         match value {
             toml::Value::Integer(number) => numbers.push(format!("`{key}` = {number}")),
             toml::Value::Table(inner) => numbers_in(inner, numbers),
+            toml::Value::Array(items) => {
+                items
+                    .iter()
+                    .filter_map(toml::Value::as_table)
+                    .for_each(|it| numbers_in(it, numbers));
+            }
             _ => {}
         }
     }
+}
+
+/// What a condition of conditions is made of: `any of: measurement; not: measurement`.
+fn parts(condition: &toml::Table) -> String {
+    let kind = string(condition, "kind");
+    let of = match condition.get("of") {
+        None => return format!("`{kind}`"),
+        Some(toml::Value::Array(parts)) => parts.iter().filter_map(toml::Value::as_table).collect(),
+        Some(part) => vec![part.as_table().unwrap()],
+    };
+    let of: Vec<String> = of.into_iter().map(parts).collect();
+    format!("`{kind}` ({})", of.join(", "))
+}
+
+/// The thresholds of the tests in a condition, each with its unit.
+fn ranges_in(condition: &toml::Table, ranges: &mut Vec<String>) {
+    if let Some(unit) = condition.get("unit") {
+        let said = |key: &str| match condition.get(key)? {
+            toml::Value::Integer(number) => Some(format!("`{key}` {number}")),
+            number => Some(format!("`{key}` {}", number.as_str()?)),
+        };
+        let keys = ["at_least", "at_most", "doubtful_within", "plausible_from", "plausible_to"];
+        let said: Vec<String> = keys.iter().filter_map(|key| said(key)).collect();
+        let name = string(condition, "name");
+        ranges.push(format!("{name}, in `{}`: {}", unit.as_str().unwrap(), said.join(", ")));
+        return;
+    }
+    for value in condition.values() {
+        match value {
+            toml::Value::Table(inner) => ranges_in(inner, ranges),
+            toml::Value::Array(items) => {
+                items.iter().filter_map(toml::Value::as_table).for_each(|it| ranges_in(it, ranges));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The questions that parts of a condition have of their own.
+fn own_asks(condition: &toml::Table) -> Vec<(String, String)> {
+    let mut asks = Vec::new();
+    if let Some(own) = condition.get("asks").and_then(toml::Value::as_table) {
+        let name = condition.get("name").and_then(toml::Value::as_str);
+        let name = name.unwrap_or(string(condition, "kind"));
+        for (key, text) in own {
+            asks.push((format!("{key}`, of {name}"), text.as_str().unwrap().to_owned()));
+        }
+    }
+    let of = match condition.get("of") {
+        Some(toml::Value::Array(parts)) => parts.iter().filter_map(toml::Value::as_table).collect(),
+        Some(part) => vec![part.as_table().unwrap()],
+        None => Vec::new(),
+    };
+    asks.extend(of.into_iter().flat_map(own_asks));
+    asks
 }
 
 /// The value sets that are named below; `name` and `names` are words.
@@ -335,9 +408,17 @@ fn every_key_of_a_policy_is_described() {
         ("site-in-registry", "ruled_out"),
         ("one-dose", "most_containers"),
         ("excluded-state", "absent_days"),
+        ("measurement", "free_of"),
+        ("documented-diagnosis", "codes"),
+        ("all", "of"),
+        ("any", "of"),
+        ("not", "of"),
     ] {
         names_every_key(path, &condition(&format!("kind = \"{kind}\"\nzzz = 1")), some);
     }
+    let measurement = |rest: &str| condition(&format!("kind = \"measurement\"\n{rest}"));
+    names_every_key(path, &measurement("[[clause.condition.tests]]\nzzz = 1"), "doubtful_within");
+    names_every_key(path, &measurement("[clause.condition.free_of]\nzzz = 1"), "silence");
     let biomarker = |rest: &str| condition(&format!("kind = \"biomarker-or-therapy\"\n{rest}"));
     names_every_key(path, &biomarker("[clause.condition.assay]\nzzz = 1"), "liquid_words");
     names_every_key(

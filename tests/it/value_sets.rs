@@ -5,6 +5,7 @@
 //! themselves.
 
 mod apart;
+mod by_hand;
 mod sources;
 mod table;
 

@@ -7,9 +7,6 @@ use serde::Deserialize;
 
 use super::judge::{Clause, Found};
 
-/// The clauses of the policy.
-pub(super) const CLAUSES: &[&str] = &["1", "2", "3", "4", "5", "6", "L1", "L2", "L3"];
-
 /// One word, or several of which each will do.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
@@ -82,10 +79,10 @@ impl Expect {
         self.clauses.get(clause).and_then(OneOf::only) == Some(truth)
     }
 
-    /// How `found` differs from what is expected.
-    pub(super) fn faults(&self, found: &Found) -> Vec<String> {
+    /// How `found` differs from what is expected of the policy's clauses.
+    pub(super) fn faults(&self, clauses: &[String], found: &Found) -> Vec<String> {
         for name in self.clauses.keys() {
-            assert!(CLAUSES.contains(&&**name), "`{name}` is no clause");
+            assert!(clauses.contains(name), "`{name}` is no clause");
         }
         let mut faults = Vec::new();
         if !self.determination.holds(found.determination) {
@@ -109,8 +106,8 @@ impl Expect {
         if self.any_clauses {
             return faults;
         }
-        for name in CLAUSES {
-            match found.clauses.get(*name) {
+        for name in clauses {
+            match found.clauses.get(name) {
                 None => faults.push(format!("{name}: is not judged")),
                 Some(clause) => faults.extend(self.clause_faults(name, clause, found)),
             }

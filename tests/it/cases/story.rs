@@ -19,6 +19,7 @@ const WITH_SUBJECT: &[&str] = &[
     "Encounter",
     "Flag",
     "AdverseEvent",
+    "DeviceRequest",
     "MedicationAdministration",
     "MedicationDispense",
     "MedicationRequest",
@@ -33,6 +34,7 @@ const WITH_PATIENT: &[&str] = &["AllergyIntolerance", "DetectedIssue", "FamilyMe
 pub(super) const NO_RECORDS: &[&str] = &[
     "Claim",
     "Coverage",
+    "DeviceRequest",
     "Encounter",
     "MedicationRequest",
     "Organization",
@@ -62,6 +64,9 @@ pub(super) struct File {
     /// The cases.
     #[serde(rename = "case")]
     pub(super) cases: Vec<Case>,
+    /// The ids of the clauses of the policy that the file belongs to.
+    #[serde(skip)]
+    pub(super) clauses: Vec<String>,
 }
 
 /// A case: what differs from the base story, and what is expected.
@@ -99,12 +104,16 @@ pub(super) struct Case {
 }
 
 impl File {
-    /// Reads the file and unfolds the cases that stand for several.
+    /// Reads the file, unfolds the cases that stand for several, and lists the policy's clauses.
     ///
     /// # Errors
     /// What cannot be read, in words.
-    pub(super) fn read(text: &str) -> Result<File, String> {
+    pub(super) fn read(text: &str, policy: &str) -> Result<File, String> {
         let mut file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        let policy: toml::Table = policy.parse().map_err(|error| format!("{error}"))?;
+        let clauses = policy.get("clause").and_then(toml::Value::as_array).into_iter().flatten();
+        let ids = clauses.filter_map(|clause| clause.get("id")?.as_str());
+        file.clauses = ids.map(str::to_owned).collect();
         file.cases = file.cases.iter().flat_map(Case::unfolded).collect();
         Ok(file)
     }
