@@ -6,6 +6,7 @@
 //! the policy's folder.
 
 pub mod age;
+pub mod attestation;
 pub mod biomarker;
 pub mod diagnosis;
 pub mod documented;

@@ -6,6 +6,7 @@ use super::asks::Asks;
 use super::attested::Attested;
 use super::codes::Codes;
 use super::condition::age::AgeAtService;
+use super::condition::attestation::AttestedByQuestionnaire;
 use super::condition::biomarker::BiomarkerOrTherapy;
 use super::condition::diagnosis::DiagnosisWithExtent;
 use super::condition::documented::DocumentedDiagnosis;
@@ -140,6 +141,8 @@ pub enum Condition {
     Measurement(Box<Measurement>),
     /// The records document a diagnosis.
     DocumentedDiagnosis(DocumentedDiagnosis),
+    /// An answer to the payer's questionnaire says so.
+    AttestedByQuestionnaire(AttestedByQuestionnaire),
     /// All of several conditions hold.
     All(AllOf),
     /// At least one of several conditions holds.
@@ -155,7 +158,8 @@ impl Condition {
             // These read the codes of the disease, or none.
             Condition::DiagnosisWithExtent(_)
             | Condition::Indication(_)
-            | Condition::AgeAtService(_) => Vec::new(),
+            | Condition::AgeAtService(_)
+            | Condition::AttestedByQuestionnaire(_) => Vec::new(),
             Condition::PrescriberSpecialty(condition) => condition.codes_mut(),
             Condition::FailedTherapy(condition) => condition.codes_mut(),
             Condition::BiomarkerOrTherapy(condition) => condition.codes_mut(),
@@ -190,7 +194,8 @@ impl Condition {
             | Condition::SiteInRegistry(_)
             | Condition::Indication(_)
             | Condition::OneDose(_)
-            | Condition::DocumentedDiagnosis(_) => Vec::new(),
+            | Condition::DocumentedDiagnosis(_)
+            | Condition::AttestedByQuestionnaire(_) => Vec::new(),
         }
     }
 
@@ -207,7 +212,8 @@ impl Condition {
             | Condition::OneDose(_)
             | Condition::ExcludedState(_)
             | Condition::Measurement(_)
-            | Condition::DocumentedDiagnosis(_) => false,
+            | Condition::DocumentedDiagnosis(_)
+            | Condition::AttestedByQuestionnaire(_) => false,
             Condition::All(_) | Condition::Any(_) | Condition::Not(_) => {
                 self.arms().iter().any(|arm| arm.condition.reads_disease())
             }
@@ -230,7 +236,8 @@ impl Condition {
             | Condition::OneDose(_)
             | Condition::ExcludedState(_)
             | Condition::Measurement(_)
-            | Condition::DocumentedDiagnosis(_) => &[],
+            | Condition::DocumentedDiagnosis(_)
+            | Condition::AttestedByQuestionnaire(_) => &[],
         }
     }
 
@@ -249,7 +256,8 @@ impl Condition {
             | Condition::OneDose(_)
             | Condition::ExcludedState(_)
             | Condition::Measurement(_)
-            | Condition::DocumentedDiagnosis(_) => &mut [],
+            | Condition::DocumentedDiagnosis(_)
+            | Condition::AttestedByQuestionnaire(_) => &mut [],
         }
     }
 
@@ -299,6 +307,7 @@ impl Condition {
             Condition::ExcludedState(_) => ExcludedState::ASKS,
             Condition::Measurement(_) => Measurement::ASKS,
             Condition::DocumentedDiagnosis(_) => DocumentedDiagnosis::ASKS,
+            Condition::AttestedByQuestionnaire(_) => AttestedByQuestionnaire::ASKS,
             // Their parts ask.
             Condition::All(_) | Condition::Any(_) | Condition::Not(_) => &[],
         }

@@ -97,6 +97,7 @@ impl Condition {
             Condition::OneDose(condition) => condition.judge(scene),
             Condition::ExcludedState(condition) => condition.judge(scene),
             Condition::Measurement(condition) => condition.judge(scene),
+            Condition::AttestedByQuestionnaire(condition) => condition.judge(scene),
             Condition::DocumentedDiagnosis(condition) => condition.judge(scene),
             Condition::All(condition) => condition.judge(scene),
             Condition::Any(condition) => condition.judge(scene),

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::asks::Asks;
-use super::attested::Attested;
+use super::attested::{Attested, Proof};
 use super::codes::Codes;
 use super::criterion::{Authority, Clause, ClauseKind, Condition, Edition, ProductMap, Text};
 use super::disease::Disease;
@@ -323,6 +323,10 @@ fn read_text(
                     "`{question}` is an answer, and the edition names no `questionnaire`"
                 ));
             }
+        }
+        let is_attested = matches!(condition, Condition::AttestedByQuestionnaire(_));
+        if is_attested && !clause.attested.iter().any(|it| it.proves == Proof::Met) {
+            report("no answer under `attested` proves that it holds".to_owned());
         }
         for codes in condition.codes_mut() {
             sets.fill(codes, file, Some(line), &named, errors);
