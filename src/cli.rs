@@ -3,6 +3,7 @@
 pub mod demo;
 pub mod evaluate;
 pub mod policy_check;
+pub mod policy_test;
 pub mod serve;
 
 use std::io::Write as _;
@@ -78,9 +79,26 @@ struct Evaluate {
 enum Policy {
     /// Read a policy folder and say what is wrong with it, by file, line and clause
     Check {
-        /// The folder of all policies, of one policy, or of all profiles
+        /// The folder of all policies, of one policy, of one edition, or of all profiles
         folder: PathBuf,
     },
+    /// Tell a policy the cases that stand beside it, and show where it answers otherwise
+    Test(PolicyTest),
+}
+
+#[derive(Debug, Args)]
+struct PolicyTest {
+    /// The folder of all policies, of one policy, of one edition, or of all profiles
+    folder: PathBuf,
+    /// Run only cases whose name contains this text
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    filter: String,
+    /// Then change one thing of the policy at a time, and list the changes that no case notices
+    #[arg(long)]
+    mutate: bool,
+    /// A folder whose plan is used if FOLDER has none; the embedded plan if it is not given
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
 }
 
 /// Runs what the arguments ask for.
@@ -91,6 +109,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo => demo(),
         Command::Evaluate(arguments) => judge(&arguments),
         Command::Policy(Policy::Check { folder }) => check(&folder),
+        Command::Policy(Policy::Test(arguments)) => rehearse(&arguments),
     };
     outcome.unwrap_or_else(|error| {
         if !is_gone_reader(&error) {
@@ -166,4 +185,16 @@ fn judge(arguments: &Evaluate) -> anyhow::Result<ExitCode> {
 fn check(folder: &std::path::Path) -> anyhow::Result<ExitCode> {
     say(&policy_check::run(folder)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn rehearse(arguments: &PolicyTest) -> anyhow::Result<ExitCode> {
+    let rehearsal = policy_test::Rehearsal::of(&arguments.folder, arguments.profiles.as_deref())?;
+    let (report, is_green) = rehearsal.report(&arguments.filter)?;
+    say(&report)?;
+    if arguments.mutate && is_green {
+        say(&rehearsal.mutations()?.in_words())?;
+    } else if arguments.mutate {
+        say("no change was tried: first every case must be answered as it expects")?;
+    }
+    Ok(if is_green { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -11,6 +11,8 @@
 //! What it knows of a story are the handles `claim`, `pat`, `order` and `enc`.
 
 pub mod expect;
+pub mod mutate;
+pub mod mutation;
 pub mod story;
 pub mod telling;
 pub mod variant;

@@ -9,25 +9,25 @@ use serde_json::Value;
 use crate::harness::{json, repository, stories};
 use crate::process::broken_profiles;
 
-fn run(arguments: &[&str]) -> Output {
+pub(crate) fn run(arguments: &[&str]) -> Output {
     let binary = env!("CARGO_BIN_EXE_priorauth");
     Command::new(binary).args(arguments).current_dir(repository()).output().unwrap()
 }
 
-fn code(output: &Output) -> i32 {
+pub(crate) fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-fn out(output: &Output) -> String {
+pub(crate) fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn err(output: &Output) -> String {
+pub(crate) fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// One JSON object for each line.
-fn lines(output: &Output) -> Vec<Value> {
+pub(crate) fn lines(output: &Output) -> Vec<Value> {
     out(output).lines().map(json).collect()
 }
 
@@ -190,7 +190,8 @@ fn the_demo_shows_each_of_the_four_determinations() {
 
 #[test]
 fn a_sound_policy_folder_is_described_from_each_of_its_levels() {
-    for folder in ["profiles", "profiles/policies", "profiles/policies/amtagvi"] {
+    let edition = "profiles/policies/amtagvi/2025-01-01";
+    for folder in ["profiles", "profiles/policies", "profiles/policies/amtagvi", edition] {
         let output = run(&["policy", "check", folder]);
         assert_eq!((code(&output), err(&output).as_str()), (0, ""), "{folder}");
         assert!(out(&output).contains("policy amtagvi: 4 editions"), "{folder}");

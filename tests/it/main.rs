@@ -23,6 +23,8 @@ mod harness;
 #[cfg(test)]
 mod pas;
 #[cfg(test)]
+mod policy_tools;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod samples;
