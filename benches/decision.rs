@@ -27,8 +27,8 @@ use priorauth::profiles;
 use priorauth::service::{RealWorld, Service, Terms};
 use priorauth::store::{
     AuthorizationRow, CaseFile, CaseId, CaseSummary, HookCallRecord, Likeness, NumberSeries,
-    ReviewRecord, Reviewed, Saved, Store, StoreFuture, StoredAnswer, StoredAssertion,
-    SubmissionKey, SubmissionRecord,
+    ReceivedRequest, RequestPlace, ReviewRecord, Reviewed, Saved, Store, StoreFuture, StoredAnswer,
+    StoredAssertion, SubmissionKey, SubmissionRecord,
 };
 use serde_json::{Value, json};
 
@@ -176,6 +176,14 @@ impl Store for Nothing {
     }
 
     fn similar_submissions<'a>(&'a self, _: &'a Likeness) -> StoreFuture<'a, Vec<CaseId>> {
+        done(Vec::new())
+    }
+
+    fn received_requests(
+        &self,
+        _: Option<RequestPlace>,
+        _: u32,
+    ) -> StoreFuture<'_, Vec<ReceivedRequest>> {
         done(Vec::new())
     }
 

@@ -3,12 +3,14 @@
 pub mod demo;
 pub mod evaluate;
 pub mod policy_check;
+pub mod policy_diff;
 pub mod policy_test;
+pub mod requests;
 pub mod serve;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -16,7 +18,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::config::LogFormat;
-use crate::profiles;
+use crate::policy::Rulebook;
+use crate::profiles::{self, PolicyFolder};
 use crate::service::World;
 use crate::service::world::{RealWorld, day_of};
 use crate::telemetry;
@@ -84,7 +87,32 @@ enum Policy {
     },
     /// Tell a policy the cases that stand beside it, and show where it answers otherwise
     Test(PolicyTest),
+    /// Judge requests by two policies, and show what would be decided differently
+    Diff(PolicyDiff),
 }
+
+#[derive(Debug, Args)]
+struct PolicyDiff {
+    /// The profiles or policies that hold now
+    old: PathBuf,
+    /// The profiles or policies to compare with
+    new: PathBuf,
+    /// Requests: a file, a folder of .json files, or the data folder of a server
+    #[arg(long, value_name = "DIR")]
+    over: PathBuf,
+    /// The day of judging; the day of receipt for stored requests, else today
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<Day>,
+    /// How differences are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: evaluate::Format,
+    /// A folder whose plan is used for policies without one; the embedded plan if it is not given
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
+}
+
+/// The exit code of a comparison that could not be made, as `diff` has it.
+const TROUBLE: u8 = 2;
 
 #[derive(Debug, Args)]
 struct PolicyTest {
@@ -110,12 +138,18 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Evaluate(arguments) => judge(&arguments),
         Command::Policy(Policy::Check { folder }) => check(&folder),
         Command::Policy(Policy::Test(arguments)) => rehearse(&arguments),
+        Command::Policy(Policy::Diff(arguments)) => return compare(&arguments),
     };
+    ended(outcome, ExitCode::FAILURE)
+}
+
+/// The exit code; an error is printed and ends with `failure`.
+fn ended(outcome: anyhow::Result<ExitCode>, failure: ExitCode) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         if !is_gone_reader(&error) {
             eprintln!("error: {}", in_words(&error));
         }
-        ExitCode::FAILURE
+        failure
     })
 }
 
@@ -182,7 +216,7 @@ fn judge(arguments: &Evaluate) -> anyhow::Result<ExitCode> {
     Ok(if unread == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn check(folder: &std::path::Path) -> anyhow::Result<ExitCode> {
+fn check(folder: &Path) -> anyhow::Result<ExitCode> {
     say(&policy_check::run(folder)?)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -197,4 +231,25 @@ fn rehearse(arguments: &PolicyTest) -> anyhow::Result<ExitCode> {
         say("no change was tried: first every case must be answered as it expects")?;
     }
     Ok(if is_green { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn compare(arguments: &PolicyDiff) -> ExitCode {
+    let rules = |folder: &Path| -> anyhow::Result<Rulebook> {
+        Ok(PolicyFolder::read(folder)?.rulebook(arguments.profiles.as_deref())?)
+    };
+    let compared = || -> anyhow::Result<ExitCode> {
+        let comparison = policy_diff::Comparison {
+            old: rules(&arguments.old).context("reading the old policies")?,
+            new: rules(&arguments.new).context("reading the new policies")?,
+            as_of: arguments.as_of,
+            format: arguments.format,
+        };
+        let totals = runtime()?.block_on(comparison.run(&arguments.over))?;
+        Ok(match (totals.not_judged, totals.differ) {
+            (0, 0) => ExitCode::SUCCESS,
+            (0, _) => ExitCode::FAILURE,
+            (_, _) => ExitCode::from(TROUBLE),
+        })
+    };
+    ended(compared(), ExitCode::from(TROUBLE))
 }

@@ -21,8 +21,8 @@ use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 use crate::store::{
     AuthorizationRow, CaseFile, CaseId, CaseSummary, HookCallRecord, Likeness, NumberSeries,
-    ReviewRecord, Reviewed, Saved, Store, StoreError, StoreFuture, StoredAnswer, StoredAssertion,
-    SubmissionKey, SubmissionRecord,
+    ReceivedRequest, RequestPlace, ReviewRecord, Reviewed, Saved, Store, StoreError, StoreFuture,
+    StoredAnswer, StoredAssertion, SubmissionKey, SubmissionRecord,
 };
 
 /// The name of the file in the data folder.
@@ -68,6 +68,30 @@ impl SqliteStore {
             .connect_with(options.read_only(true))
             .await
             .map_err(|error| cannot_open(&path, error))?;
+        Ok(SqliteStore { writer, readers })
+    }
+
+    /// Whether `data_dir` holds a store.
+    #[must_use]
+    pub fn is_in(data_dir: &Path) -> bool {
+        data_dir.join(FILE_NAME).is_file()
+    }
+
+    /// Opens the store in `data_dir` to read it and never to write: what writes fails, and the
+    /// schema stays as it is. A server may have it open meanwhile.
+    ///
+    /// # Errors
+    /// There is no store, or it cannot be opened.
+    pub async fn open_to_read(data_dir: &Path) -> Result<SqliteStore, StoreError> {
+        let path = data_dir.join(FILE_NAME);
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .read_only(true)
+            .busy_timeout(PATIENCE)
+            .disable_statement_logging();
+        let connect = || pool(READERS).connect_with(options.clone());
+        let writer = connect().await.map_err(|error| cannot_open(&path, error))?;
+        let readers = connect().await.map_err(|error| cannot_open(&path, error))?;
         Ok(SqliteStore { writer, readers })
     }
 
@@ -182,6 +206,14 @@ impl Store for SqliteStore {
 
     fn case<'a>(&'a self, case_id: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>> {
         attempt!("read a case", self.read_case(case_id))
+    }
+
+    fn received_requests(
+        &self,
+        after: Option<RequestPlace>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<ReceivedRequest>> {
+        attempt!("read the received requests", self.read_received(after, limit))
     }
 
     fn pending_cases(&self, limit: u32) -> StoreFuture<'_, Vec<CaseSummary>> {

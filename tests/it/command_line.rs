@@ -276,7 +276,8 @@ fn a_value_set_that_is_gone_is_named() {
 
 #[test]
 fn a_reader_who_goes_away_ends_a_command_quietly() {
-    let commands = ["evaluate --format json fixtures", "demo", "policy check profiles"];
+    const DIFF: &str = "policy diff profiles profiles --over fixtures/pas --format json";
+    let commands = ["evaluate --format json fixtures", "demo", "policy check profiles", DIFF];
     for command in commands {
         // The reader is gone before the first word is written.
         let script = format!("\"$0\" {command} | true; \"$0\" {command} | head -c 10");

@@ -1,10 +1,12 @@
-//! The tools of somebody who changes a policy: `policy test`.
+//! The tools of somebody who changes a policy: `policy test` and `policy diff`.
+
+use std::fs;
 
 use priorauth::cli::policy_test::Rehearsal;
 use priorauth::rehearsal::mutation::{self, Mutation};
 
-use crate::command_line::{code, err, out, run};
-use crate::harness::repository;
+use crate::command_line::{code, err, lines, out, run};
+use crate::harness::{Server, fixture, repository};
 use crate::process::broken_profiles;
 
 const EDITION: &str = "policies/amtagvi/2026-01-01";
@@ -122,16 +124,125 @@ fn a_clause_whose_cases_are_gone_survives_being_left_out() {
 }
 
 #[test]
-fn every_change_leaves_a_policy_that_can_be_read() {
+fn every_change_leaves_a_text_that_can_be_parsed() {
     let folder = repository().join("profiles/policies");
     let files = priorauth::profiles::files_below(&folder).unwrap();
-    let changes = mutation::all(&files, "amtagvi/");
-    assert!(changes.len() > 200, "{} changes", changes.len());
-    for change in changes {
-        let changed = change.applied(&files);
-        let text = &changed[&change.file];
-        if change.file.ends_with(".toml") {
-            assert!(text.parse::<toml::Table>().is_ok(), "{}: {text}", change.what);
-        }
+    let all = mutation::all(&files, "amtagvi/");
+    assert!(all.len() > 200, "{} changes", all.len());
+    for change in all {
+        let text = &change.applied(&files)[&change.file];
+        let is_toml = text.parse::<toml::Table>().is_ok();
+        let is_json = serde_json::from_str::<serde_json::Value>(text).is_ok();
+        assert!(is_toml || is_json, "{}: {text}", change.what);
     }
+}
+
+/// The criteria of somebody who wants members of 120 years.
+fn older(text: &str) -> String {
+    text.replacen("years = 18", "years = 120", 1)
+}
+
+/// Compares the policies of the repository with `older` ones.
+fn diff(over: &str, more: &[&str]) -> std::process::Output {
+    let folder = tempfile::tempdir().unwrap();
+    broken_profiles(folder.path(), &format!("{EDITION}/policy.toml"), |text| older(&text));
+    let new = folder.path().join("profiles/policies");
+    let mut arguments = vec!["policy", "diff", "profiles", new.to_str().unwrap(), "--over", over];
+    arguments.extend(more);
+    run(&arguments)
+}
+
+const ON: [&str; 2] = ["--as-of", "2026-11-20"];
+
+#[test]
+fn the_same_policy_decides_nothing_differently() {
+    let arguments = ["policy", "diff", "profiles", "profiles/policies/amtagvi", "--over"];
+    for over in ["fixtures/pas", "fixtures/crd", "fixtures/pas/approve-all-met/request.json"] {
+        let output = run(&[&arguments[..], &[over], &ON].concat());
+        assert_eq!((code(&output), err(&output).as_str()), (0, ""), "{over}");
+        assert_eq!(out(&output).lines().count(), 1, "{over}");
+        let total = ": 0 decided differently, 0 decided alike for other reasons; 0 requests not";
+        assert!(out(&output).contains(total), "{}", out(&output));
+    }
+}
+
+#[test]
+fn an_item_that_is_decided_differently_is_shown_with_its_clauses() {
+    let output = diff("fixtures/pas", &ON);
+    assert_eq!((code(&output), err(&output).as_str()), (1, ""), "{}", out(&output));
+    let text = out(&output);
+    let first = "fixtures/pas/approve-all-met/request.json, item 1: approve becomes review\n  \
+                 2 18 years or older: met becomes not-met\n";
+    assert!(text.contains(first), "{text}");
+    // What no policy speaks of is not subject to either.
+    assert!(!text.contains("no-authorization-office-visit"), "{text}");
+}
+
+#[test]
+fn differences_as_json_have_one_line_each_and_a_total() {
+    let output = diff("fixtures/pas", &[&ON[..], &["--format", "json"]].concat());
+    assert_eq!(code(&output), 1);
+    let mut lines = lines(&output);
+    let totals = lines.pop().unwrap()["totals"].clone();
+    assert_eq!(totals["differ"], lines.len());
+    assert_eq!(totals["not_judged"], 0);
+    let decided: Vec<bool> =
+        lines.iter().map(|it| it["old"]["determination"] != it["new"]["determination"]).collect();
+    assert_eq!(totals["decided_differently"], decided.iter().filter(|it| **it).count());
+    assert!(decided.contains(&true) && decided.contains(&false), "{lines:?}");
+    for line in &lines {
+        assert_eq!(line["sequence"], 1);
+        assert_eq!(line["old"]["policy_version"], "2026-01-01");
+        let clauses = line["clauses"].as_array().unwrap();
+        assert_eq!(clauses.len(), 1, "{line}");
+        assert_eq!((&clauses[0]["id"], &clauses[0]["new"]), (&"2".into(), &"not-met".into()));
+        assert_ne!(clauses[0]["old"], "not-met");
+    }
+}
+
+#[test]
+fn what_a_server_stored_is_judged_by_our_ids_and_without_a_word_about_the_patient() {
+    let server = Server::start();
+    let (claim, call) = (fixture("pas/approve-all-met"), fixture("crd/approve-all-met"));
+    assert_eq!(server.submit("2.2.1", claim.clone()).status, 200);
+    assert_eq!(server.sign("2.2", call).status, 200);
+    let case = server.texts("SELECT case_id FROM submission").remove(0);
+    let before = server.rows();
+    let data = server.data();
+    let output = diff(data.to_str().unwrap(), &[]);
+    assert_eq!((code(&output), err(&output).as_str()), (1, ""), "{}", out(&output));
+    let text = out(&output);
+    for request in [format!("case {case}"), "hook call 1".to_owned()] {
+        let line = format!("{request}, item 1: approve becomes review");
+        assert!(text.contains(&line), "`{line}` is not in {text}");
+    }
+    assert!(text.contains("2 items of 2 requests: 2 decided differently"), "{text}");
+    let claim: serde_json::Value = crate::harness::json(&claim);
+    let entries = claim["entry"].as_array().unwrap().iter().map(|entry| &entry["resource"]);
+    let patients = entries.filter(|resource| resource["resourceType"] == "Patient");
+    let families: Vec<&str> =
+        patients.filter_map(|patient| patient["name"][0]["family"].as_str()).collect();
+    assert!(!families.is_empty());
+    for family in families {
+        assert!(!text.contains(family), "{family}");
+    }
+    assert_eq!(server.rows(), before);
+}
+
+#[test]
+fn a_comparison_that_cannot_be_made_whole_ends_with_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let over = folder.path().to_str().unwrap();
+    let none = diff(over, &[]);
+    assert_eq!((code(&none), out(&none).as_str()), (2, ""));
+    assert!(err(&none).contains("there is no request in"), "{}", err(&none));
+    fs::write(folder.path().join("bad.json"), "{ \"resourceType\": \"Smith\" }").unwrap();
+    for (format, words) in [("text", "cannot be read as a request"), ("json", "\"not_judged\":1")] {
+        let bad = diff(over, &["--format", format]);
+        assert_eq!(code(&bad), 2, "{format}");
+        assert!(out(&bad).contains(words) && !out(&bad).contains("Smith"), "{}", out(&bad));
+    }
+    let missing = run(&["policy", "diff", "profiles", "/nonexistent", "--over", "fixtures/pas"]);
+    assert_eq!((code(&missing), out(&missing).as_str()), (2, ""));
+    assert!(err(&missing).contains("reading the new policies"), "{}", err(&missing));
 }
