@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod evaluate;
+pub mod explain;
 pub mod policy_check;
 pub mod policy_diff;
 pub mod policy_test;
@@ -41,9 +42,26 @@ enum Command {
     Demo,
     /// Judge files or folders of PAS Bundles and CDS Hooks requests, without a server
     Evaluate(Evaluate),
+    /// Explain to a clinician why the request in a file is decided as it is
+    Explain(Explain),
     /// Work on policies
     #[command(subcommand)]
     Policy(Policy),
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    /// The day of judging; today if it is not given
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<Day>,
+    /// How the explanation is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: evaluate::Format,
+    /// A folder with plans and policies; the embedded ones if it is not given
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
+    /// A PAS Bundle or a CDS Hooks request
+    file: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -136,6 +154,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Serve(arguments) => serve(&arguments),
         Command::Demo => demo(),
         Command::Evaluate(arguments) => judge(&arguments),
+        Command::Explain(arguments) => explain(&arguments),
         Command::Policy(Policy::Check { folder }) => check(&folder),
         Command::Policy(Policy::Test(arguments)) => rehearse(&arguments),
         Command::Policy(Policy::Diff(arguments)) => return compare(&arguments),
@@ -205,12 +224,20 @@ fn demo() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The profiles in the folder, else the embedded ones.
+fn rulebook(folder: Option<&Path>) -> anyhow::Result<Rulebook> {
+    folder.map_or_else(profiles::embedded, profiles::from_folder).context("reading the profiles")
+}
+
+fn explain(arguments: &Explain) -> anyhow::Result<ExitCode> {
+    let rules = rulebook(arguments.profiles.as_deref())?;
+    let as_of = arguments.as_of.unwrap_or_else(today);
+    say(&explain::run(&rules, &arguments.file, as_of, arguments.format)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn judge(arguments: &Evaluate) -> anyhow::Result<ExitCode> {
-    let rules = match &arguments.profiles {
-        Some(folder) => profiles::from_folder(folder),
-        None => profiles::embedded(),
-    };
-    let rules = rules.context("reading the profiles")?;
+    let rules = rulebook(arguments.profiles.as_deref())?;
     let as_of = arguments.as_of.unwrap_or_else(today);
     let unread = evaluate::run(&rules, &arguments.paths, as_of, arguments.format)?;
     Ok(if unread == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::requests::{Kind, Request, files_of};
 use crate::policy::Rulebook;
-use crate::render::trace::{self, ItemTrace};
+use crate::render::trace::{self, CriterionTrace, ItemTrace};
 use crate::terms::Day;
 
 /// How results are printed.
@@ -66,7 +66,6 @@ fn progress(files: usize) -> ProgressBar {
 struct Judged<'j> {
     kind: Kind,
     items: Vec<ItemTrace<'j>>,
-    gaps: &'j [crate::facts::Gap],
 }
 
 /// Judges one body, whichever of the two it is.
@@ -80,7 +79,7 @@ fn judge<T>(
     let verdicts = request.verdicts(rules, as_of);
     let items =
         verdicts.iter().map(|(sequence, verdict)| trace::item(*sequence, verdict)).collect();
-    Ok(show(&Judged { kind: request.kind, items, gaps: &request.dossier.gaps }))
+    Ok(show(&Judged { kind: request.kind, items }))
 }
 
 /// For each item of a body its determination, and in a line why.
@@ -156,19 +155,9 @@ fn in_text(file: &str, judged: &Judged<'_>) -> String {
         };
         lines.push(format!("  item {}: {}{policy}", item.sequence, item.determination));
         lines.extend(item.reasons.iter().map(|reason| format!("    {reason}")));
-        for criterion in &item.criteria {
-            lines
-                .push(format!("    {:<3}{:<8} {}", criterion.id, criterion.truth, criterion.title));
-            for fact in &criterion.because {
-                let date = fact.date.as_deref().unwrap_or("no date");
-                lines.push(format!("        {} ({}, {date})", fact.says, fact.resource));
-            }
-            for aside in &criterion.not_counted {
-                lines.push(format!("        not counted: {}: {}", aside.resource, aside.why));
-            }
-            lines.extend(criterion.needs.iter().map(|need| format!("        asked: {need}")));
-        }
+        let clause =
+            |it: &CriterionTrace<'_>| format!("    {:<3}{:<8} {}", it.id, it.truth, it.title);
+        lines.extend(item.criteria.iter().map(clause));
     }
-    lines.extend(judged.gaps.iter().map(|gap| format!("  left out: {} {}", gap.resource, gap.why)));
     lines.join("\n")
 }
