@@ -140,7 +140,7 @@ struct PolicyTest {
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     filter: String,
     /// Then change one thing of the policy at a time, and list the changes that no case notices
-    #[arg(long)]
+    #[arg(long, conflicts_with = "filter")]
     mutate: bool,
     /// A folder whose plan is used if FOLDER has none; the embedded plan if it is not given
     #[arg(long, value_name = "DIR")]

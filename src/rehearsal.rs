@@ -32,7 +32,10 @@ const FILE_NAME: &str = "cases.toml";
 
 /// Why a file of cases, or one of its cases, cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {}{what}", case.as_ref().map(|case| format!("case `{case}`: ")).unwrap_or_default())]
+#[error(
+    "{file}: {}{what}",
+    case.as_ref().map(|case| format!("case `{case}`: ")).unwrap_or_default()
+)]
 pub struct CaseError {
     /// The file.
     pub file: String,

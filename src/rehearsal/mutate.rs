@@ -63,7 +63,7 @@ impl<'s> Stage<'s> {
         Ok(Stage { tellings, order })
     }
 
-    /// What becomes of a change of the policies in `files`, which are those on the shelf `policies`.
+    /// What becomes of a change of the policies in `files`; `policies` is the shelf of them.
     ///
     /// It ends at the first case that notices; those that noticed most are asked first.
     pub fn fate(&mut self, mutation: &Mutation, files: &Files, policies: &Shelf) -> Fate {
