@@ -103,13 +103,14 @@ impl Walk<'_> {
         let Some(clauses) = table.get("clause").and_then(|it| it.get_ref().as_array()) else {
             return;
         };
-        let mut drops = clause_texts(self.text).into_iter();
+        let mut drops = tables(self.text, is_clause, is_in_clause).into_iter();
         for clause in clauses {
             let Some(id) = clause.get_ref().get("id").and_then(|id| id.get_ref().as_str()) else {
                 continue;
             };
             if let Some(range) = drops.next() {
                 let start = range.start;
+                self.lists_of_tables(id, range.clone());
                 self.add(start, format!("clause {id} left out"), Change::Drop(range));
                 let change = Change::Invert(id.into());
                 self.add(start, format!("clause {id} inverted"), change);
@@ -124,6 +125,17 @@ impl Walk<'_> {
             if let (Some(id), Some(condition)) = (id, condition) {
                 self.value(&format!("clause {id}: "), condition);
             }
+        }
+    }
+
+    /// The lists of tables that a clause has beside its condition: each table is left out.
+    fn lists_of_tables(&mut self, id: &str, range: Range<usize>) {
+        let text = self.text.get(range.clone()).unwrap_or_default();
+        let is_list = |head: &str| head.starts_with("[[clause.");
+        for (table, number) in tables(text, is_list, |_| false).into_iter().zip(1..) {
+            let whole = range.start + table.start..range.start + table.end;
+            let what = format!("clause {id}: without table {number} of its lists");
+            self.add(whole.start, what, Change::Text(whole, String::new()));
         }
     }
 
@@ -200,28 +212,38 @@ impl Walk<'_> {
     }
 }
 
-/// The text of each `[[clause]]` with all that belongs to it.
-fn clause_texts(text: &str) -> Vec<Range<usize>> {
+/// The text of each table of a list of tables, from a head for which `is_head` to the next that
+/// is not `inside` it.
+fn tables(
+    text: &str,
+    is_head: impl Fn(&str) -> bool,
+    inside: impl Fn(&str) -> bool,
+) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut is_open = false;
     let mut at = 0;
     for line in text.split_inclusive('\n') {
         let start = at;
         at += line.len();
-        let head = line.trim();
-        if head.starts_with("[[clause]]") {
+        if line.starts_with('[') && is_head(line) {
             ranges.push(start..at);
             is_open = true;
-            continue;
-        }
-        if line.starts_with('[') && !head.starts_with("[clause.") {
-            is_open = false;
-        }
-        if let Some(last) = ranges.last_mut().filter(|_| is_open) {
-            last.end = at;
+        } else {
+            is_open = is_open && (!line.starts_with('[') || inside(line));
+            if let Some(last) = ranges.last_mut().filter(|_| is_open) {
+                last.end = at;
+            }
         }
     }
     ranges
+}
+
+fn is_clause(head: &str) -> bool {
+    head.starts_with("[[clause]]")
+}
+
+fn is_in_clause(head: &str) -> bool {
+    head.trim_start_matches('[').starts_with("clause.")
 }
 
 /// An item of a list with the comma behind it, or if there is none, before it.
@@ -254,6 +276,10 @@ id = "1"
 x = "set"
 [clause.condition]
 years = 18
+[[clause.attested]]
+proves = "met"
+[[clause.attested]]
+proves = "judgement"
 [[clause]]
 id = "2"
 [clause.condition]
@@ -286,10 +312,12 @@ agents = [
                 "7: clause 1 inverted",
                 "12: clause 1: years = 18 becomes 17",
                 "12: clause 1: years = 18 becomes 19",
-                "13: clause 2 left out",
-                "13: clause 2 inverted",
-                "17: clause 2: agents without { name = \"n\", codes = \"set\" }",
-                "17: clause 2: agents.codes without the value set `set`",
+                "13: clause 1: without table 1 of its lists",
+                "15: clause 1: without table 2 of its lists",
+                "17: clause 2 left out",
+                "17: clause 2 inverted",
+                "21: clause 2: agents without { name = \"n\", codes = \"set\" }",
+                "21: clause 2: agents.codes without the value set `set`",
                 "1: no codes, in all 3 uses",
             ]
         );
