@@ -132,9 +132,12 @@ impl Walk<'_> {
     fn lists_of_tables(&mut self, id: &str, range: Range<usize>) {
         let text = self.text.get(range.clone()).unwrap_or_default();
         let is_list = |head: &str| head.starts_with("[[clause.");
-        for (table, number) in tables(text, is_list, |_| false).into_iter().zip(1..) {
+        for table in tables(text, is_list, |_| false) {
             let whole = range.start + table.start..range.start + table.end;
-            let what = format!("clause {id}: without table {number} of its lists");
+            let mut lines = text.get(table).unwrap_or_default().lines();
+            let list = lines.next().unwrap_or_default().trim_start_matches("[[clause.");
+            let list = list.trim_end().trim_end_matches(']');
+            let what = format!("clause {id}: {list} without {}", lines.next().unwrap_or_default());
             self.add(whole.start, what, Change::Text(whole, String::new()));
         }
     }
@@ -312,8 +315,8 @@ agents = [
                 "7: clause 1 inverted",
                 "12: clause 1: years = 18 becomes 17",
                 "12: clause 1: years = 18 becomes 19",
-                "13: clause 1: without table 1 of its lists",
-                "15: clause 1: without table 2 of its lists",
+                "13: clause 1: attested without proves = \"met\"",
+                "15: clause 1: attested without proves = \"judgement\"",
                 "17: clause 2 left out",
                 "17: clause 2 inverted",
                 "21: clause 2: agents without { name = \"n\", codes = \"set\" }",
