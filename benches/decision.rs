@@ -30,8 +30,8 @@ use priorauth::profiles;
 use priorauth::service::{RealWorld, Service, Terms};
 use priorauth::store::{
     CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness, NumberSeries,
-    PayerFacts, ReviewRecord, Reviewed, Saved, Store, StoreError, StoreFuture, StoredAnswer,
-    StoredAssertion, SubmissionKey, SubmissionRecord,
+    PayerFacts, ReceivedRequest, RequestPlace, ReviewRecord, Reviewed, Saved, Store, StoreError,
+    StoreFuture, StoredAnswer, StoredAssertion, SubmissionKey, SubmissionRecord,
 };
 use priorauth::terms::{Day, Npi};
 use serde_json::{Value, json};
@@ -260,6 +260,14 @@ impl Store for Nothing {
     }
 
     fn similar_submissions<'a>(&'a self, _: &'a Likeness) -> StoreFuture<'a, Vec<CaseId>> {
+        done(Vec::new())
+    }
+
+    fn received_requests(
+        &self,
+        _: Option<RequestPlace>,
+        _: u32,
+    ) -> StoreFuture<'_, Vec<ReceivedRequest>> {
         done(Vec::new())
     }
 

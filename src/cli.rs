@@ -2,14 +2,18 @@
 
 pub mod demo;
 pub mod evaluate;
+pub mod explain;
 pub mod import;
 pub mod payer_store;
 pub mod policy_check;
+pub mod policy_diff;
+pub mod policy_test;
+pub mod requests;
 pub mod serve;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -17,7 +21,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::config::LogFormat;
-use crate::profiles;
+use crate::policy::Rulebook;
+use crate::profiles::{self, PolicyFolder};
 use crate::service::World;
 use crate::service::world::{RealWorld, day_of};
 use crate::telemetry;
@@ -42,9 +47,26 @@ enum Command {
     Evaluate(Evaluate),
     /// Import what the payer knows itself: members, providers, billed claims
     Import(Import),
+    /// Explain to a clinician why the request in a file is decided as it is
+    Explain(Explain),
     /// Work on policies
     #[command(subcommand)]
     Policy(Policy),
+}
+
+#[derive(Debug, Args)]
+struct Explain {
+    /// The day of judging; today if it is not given
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<Day>,
+    /// How the explanation is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: evaluate::Format,
+    /// A folder with plans and policies; the embedded ones if it is not given
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
+    /// A PAS Bundle or a CDS Hooks request
+    file: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -102,9 +124,51 @@ struct Import {
 enum Policy {
     /// Read a policy folder and say what is wrong with it, by file, line and clause
     Check {
-        /// The folder of all policies, of one policy, or of all profiles
+        /// The folder of all policies, of one policy, of one edition, or of all profiles
         folder: PathBuf,
     },
+    /// Tell a policy the cases that stand beside it, and show where it answers otherwise
+    Test(PolicyTest),
+    /// Judge requests by two policies, and show what would be decided differently
+    Diff(PolicyDiff),
+}
+
+#[derive(Debug, Args)]
+struct PolicyDiff {
+    /// The profiles or policies that hold now
+    old: PathBuf,
+    /// The profiles or policies to compare with
+    new: PathBuf,
+    /// Requests: a file, a folder of .json files, or the data folder of a server
+    #[arg(long, value_name = "DIR")]
+    over: PathBuf,
+    /// The day of judging; the day of receipt for stored requests, else today
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<Day>,
+    /// How differences are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: evaluate::Format,
+    /// A folder whose plan is used for policies without one; the embedded plan if it is not given
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
+}
+
+/// The exit code of a comparison that could not be made, as `diff` has it.
+const TROUBLE: u8 = 2;
+
+#[derive(Debug, Args)]
+struct PolicyTest {
+    /// The folder of all policies, of one policy, of one edition, or of all profiles
+    folder: PathBuf,
+    /// Run only cases whose name contains this text
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    filter: String,
+    /// Then change one thing of the policy at a time, and list the changes that no case notices
+    #[arg(long, conflicts_with = "filter")]
+    mutate: bool,
+    /// A folder whose plan is used if FOLDER has none; the embedded plan if it is not given
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
 }
 
 /// Runs what the arguments ask for.
@@ -115,13 +179,21 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Demo => demo(),
         Command::Evaluate(arguments) => judge(&arguments),
         Command::Import(arguments) => Ok(import(&arguments)),
+        Command::Explain(arguments) => explain(&arguments),
         Command::Policy(Policy::Check { folder }) => check(&folder),
+        Command::Policy(Policy::Test(arguments)) => rehearse(&arguments),
+        Command::Policy(Policy::Diff(arguments)) => return compare(&arguments),
     };
+    ended(outcome, ExitCode::FAILURE)
+}
+
+/// The exit code; an error is printed and ends with `failure`.
+fn ended(outcome: anyhow::Result<ExitCode>, failure: ExitCode) -> ExitCode {
     outcome.unwrap_or_else(|error| {
         if !is_gone_reader(&error) {
             eprintln!("error: {}", in_words(&error));
         }
-        ExitCode::FAILURE
+        failure
     })
 }
 
@@ -177,12 +249,20 @@ fn demo() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The profiles in the folder, else the embedded ones.
+fn rulebook(folder: Option<&Path>) -> anyhow::Result<Rulebook> {
+    folder.map_or_else(profiles::embedded, profiles::from_folder).context("reading the profiles")
+}
+
+fn explain(arguments: &Explain) -> anyhow::Result<ExitCode> {
+    let rules = rulebook(arguments.profiles.as_deref())?;
+    let as_of = arguments.as_of.unwrap_or_else(today);
+    say(&explain::run(&rules, &arguments.file, as_of, arguments.format)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn judge(arguments: &Evaluate) -> anyhow::Result<ExitCode> {
-    let rules = match &arguments.profiles {
-        Some(folder) => profiles::from_folder(folder),
-        None => profiles::embedded(),
-    };
-    let rules = rules.context("reading the profiles")?;
+    let rules = rulebook(arguments.profiles.as_deref())?;
     let as_of = arguments.as_of.unwrap_or_else(today);
     let payer = arguments.data.as_deref().map(PayerStore::open).transpose()?;
     let unread = evaluate::run(&rules, payer.as_ref(), &arguments.paths, as_of, arguments.format)?;
@@ -204,7 +284,40 @@ fn import(arguments: &Import) -> ExitCode {
     })
 }
 
-fn check(folder: &std::path::Path) -> anyhow::Result<ExitCode> {
+fn check(folder: &Path) -> anyhow::Result<ExitCode> {
     say(&policy_check::run(folder)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn rehearse(arguments: &PolicyTest) -> anyhow::Result<ExitCode> {
+    let rehearsal = policy_test::Rehearsal::of(&arguments.folder, arguments.profiles.as_deref())?;
+    let (report, is_green) = rehearsal.report(&arguments.filter)?;
+    say(&report)?;
+    if arguments.mutate && is_green {
+        say(&rehearsal.mutations()?.in_words())?;
+    } else if arguments.mutate {
+        say("no change was tried: first every case must be answered as it expects")?;
+    }
+    Ok(if is_green { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn compare(arguments: &PolicyDiff) -> ExitCode {
+    let rules = |folder: &Path| -> anyhow::Result<Rulebook> {
+        Ok(PolicyFolder::read(folder)?.rulebook(arguments.profiles.as_deref())?)
+    };
+    let compared = || -> anyhow::Result<ExitCode> {
+        let comparison = policy_diff::Comparison {
+            old: rules(&arguments.old).context("reading the old policies")?,
+            new: rules(&arguments.new).context("reading the new policies")?,
+            as_of: arguments.as_of,
+            format: arguments.format,
+        };
+        let totals = runtime()?.block_on(comparison.run(&arguments.over))?;
+        Ok(match (totals.not_judged, totals.differ) {
+            (0, 0) => ExitCode::SUCCESS,
+            (0, _) => ExitCode::FAILURE,
+            (_, _) => ExitCode::from(TROUBLE),
+        })
+    };
+    ended(compared(), ExitCode::from(TROUBLE))
 }

@@ -11,7 +11,7 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 7 | [`cli`], [`config`], [`telemetry`], [`profiles`]: arguments, settings, logs, files |
+//! | 7 | [`cli`], [`config`], [`telemetry`], [`profiles`], [`rehearsal`]: arguments, settings, logs, files, cases |
 //! | 6 | [`http`]: the router, and the only place that knows status codes |
 //! | 5 | [`service`]: what the service does, each as one function |
 //! | 4 | [`store`]: what has to last; [`auth`]: who calls |
@@ -60,6 +60,7 @@ pub mod ig;
 pub mod intake;
 pub mod policy;
 pub mod profiles;
+pub mod rehearsal;
 pub mod render;
 pub mod service;
 pub mod store;

@@ -51,23 +51,93 @@ pub fn from_folder(folder: &Path) -> Result<Rulebook, ProfilesError> {
     rulebook(&files_below(folder)?)
 }
 
-fn rulebook(files: &Files) -> Result<Rulebook, ProfilesError> {
-    let below = |name: &str| -> Files {
-        let inside = |(path, text): (&String, &String)| {
-            path.strip_prefix(name).map(|rest| (rest.to_owned(), text.clone()))
+/// A folder of policies, with the paths that [`read::read`] expects: `<policy>/<first day>/…`.
+#[derive(Debug)]
+pub struct PolicyFolder {
+    /// The files of the policies; of an edition's folder, those of its whole policy.
+    pub files: Files,
+    /// The part of them that was asked for: what the paths begin with.
+    pub within: String,
+    /// The files of plans beside the policies.
+    plans: Files,
+}
+
+impl PolicyFolder {
+    /// The folder of all policies, of one policy, of one edition, or of all profiles.
+    ///
+    /// # Errors
+    /// A file or folder that cannot be read.
+    pub fn read(folder: &Path) -> Result<PolicyFolder, ProfilesError> {
+        let files = files_below(folder)?;
+        let policies = below(&files, "policies/");
+        if !policies.is_empty() {
+            let plans = below(&files, "plans/");
+            return Ok(PolicyFolder { files: policies, within: String::new(), plans });
+        }
+        let failed = |source| ProfilesError::Read { path: folder.to_owned(), source };
+        let folder = std::fs::canonicalize(folder).map_err(failed)?;
+        let name = |path: &Path| path.file_name().map(|it| it.to_string_lossy().into_owned());
+        let of_policy = |policy: &str, files: Files| -> Files {
+            files.into_iter().map(|(path, text)| (format!("{policy}/{path}"), text)).collect()
         };
-        files.iter().filter_map(inside).collect()
+        let plans = Files::new();
+        // `policy.toml` in the folder: an edition, which may renew another of its policy.
+        if files.contains_key("policy.toml")
+            && let (Some(parent), Some(edition)) = (folder.parent(), name(&folder))
+            && let Some(policy) = name(parent)
+        {
+            let files = of_policy(&policy, files_below(parent)?);
+            return Ok(PolicyFolder { files, within: format!("{policy}/{edition}/"), plans });
+        }
+        // `<first day>/policy.toml` below the folder: it is the folder of one policy.
+        let is_one_policy = files
+            .keys()
+            .any(|path| path.strip_suffix("/policy.toml").is_some_and(|rest| !rest.contains('/')));
+        let files = match name(&folder) {
+            Some(policy) if is_one_policy => of_policy(&policy, files),
+            Some(_) | None => files,
+        };
+        Ok(PolicyFolder { files, within: String::new(), plans })
+    }
+
+    /// The rulebook of the folder: its policies, and its own plan, else that of `profiles`, else
+    /// the embedded one.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or mistakes in plan or policies.
+    pub fn rulebook(&self, profiles: Option<&Path>) -> Result<Rulebook, ProfilesError> {
+        let plan = if !self.plans.is_empty() {
+            plan_of(&self.plans)?
+        } else if let Some(folder) = profiles {
+            from_folder(folder)?.plan
+        } else {
+            embedded()?.plan
+        };
+        Ok(Rulebook { plan, shelf: read::read(&self.files).map_err(ProfilesError::Mistakes)? })
+    }
+}
+
+fn rulebook(files: &Files) -> Result<Rulebook, ProfilesError> {
+    let plan = plan_of(&below(files, "plans/"))?;
+    let shelf = read::read(&below(files, "policies/")).map_err(ProfilesError::Mistakes)?;
+    Ok(Rulebook { plan, shelf })
+}
+
+fn below(files: &Files, name: &str) -> Files {
+    let inside = |(path, text): (&String, &String)| {
+        path.strip_prefix(name).map(|rest| (rest.to_owned(), text.clone()))
     };
-    let plans = below("plans/");
+    files.iter().filter_map(inside).collect()
+}
+
+fn plan_of(plans: &Files) -> Result<Plan, ProfilesError> {
     let mut plan_files =
         plans.iter().filter(|(path, _)| Path::new(path).extension().is_some_and(|it| it == "toml"));
     let (Some((path, text)), None) = (plan_files.next(), plan_files.next()) else {
         return Err(ProfilesError::Plans(plans.len()));
     };
-    let plan = Plan::read(&format!("plans/{path}"), text)
-        .map_err(|mistake| ProfilesError::Mistakes(vec![mistake]))?;
-    let shelf = read::read(&below("policies/")).map_err(ProfilesError::Mistakes)?;
-    Ok(Rulebook { plan, shelf })
+    Plan::read(&format!("plans/{path}"), text)
+        .map_err(|mistake| ProfilesError::Mistakes(vec![mistake]))
 }
 
 fn collect_embedded(folder: &Dir<'_>, files: &mut Files) {

@@ -14,6 +14,7 @@ mod bundle;
 pub mod capability;
 pub mod crd;
 pub mod echo;
+pub mod explain;
 pub mod outcome;
 pub mod pas;
 pub mod trace;

@@ -42,8 +42,8 @@ pub use payer::{
 };
 pub use sqlite::SqliteStore;
 pub use submission::{
-    ContentDigest, DigestError, Likeness, ReceivedSubmission, Saved, StoredAnswer, SubmissionKey,
-    SubmissionRecord,
+    ContentDigest, DigestError, Likeness, ReceivedRequest, ReceivedSubmission, RequestPlace, Saved,
+    StoredAnswer, SubmissionKey, SubmissionRecord,
 };
 
 /// What a method of [`Store`] returns: a boxed future, so that `Arc<dyn Store>` can be.
@@ -147,6 +147,14 @@ pub trait Store: Send + Sync {
 
     /// One case with its current lines and answer and the submission that opened it.
     fn case<'a>(&'a self, case_id: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>>;
+
+    /// Submissions and hook calls as they were received, in the order of their places: at most
+    /// `limit` of those behind `after`.
+    fn received_requests(
+        &self,
+        after: Option<RequestPlace>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<ReceivedRequest>>;
 
     /// Pended cases, those first that have waited longest, at most `limit` of them.
     fn pending_cases(&self, limit: u32) -> StoreFuture<'_, Vec<CaseSummary>>;

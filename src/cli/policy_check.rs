@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
-use crate::policy::read::{self, Files};
-use crate::profiles::{ProfilesError, files_below};
+use crate::policy::read;
+use crate::profiles::{PolicyFolder, ProfilesError};
 
 /// Reads the policies in `folder` and says in words what is there.
 ///
-/// The folder may be that of all policies, of one policy, or of all profiles.
+/// The folder may be that of all policies, of one policy, of one edition, or of all profiles.
+/// Of an edition the whole policy is read: an edition may renew another.
 ///
 /// # Errors
 /// A file that cannot be read, or every mistake with file, line and clause.
 pub fn run(folder: &Path) -> Result<String, ProfilesError> {
-    let shelf = read::read(&policies_in(folder)?).map_err(ProfilesError::Mistakes)?;
+    let shelf = read::read(&PolicyFolder::read(folder)?.files).map_err(ProfilesError::Mistakes)?;
     let mut lines = Vec::new();
     for policy in shelf.policies() {
         lines.push(format!("policy {}: {} editions", policy.id, policy.editions.len()));
@@ -32,30 +33,4 @@ pub fn run(folder: &Path) -> Result<String, ProfilesError> {
         }
     }
     Ok(lines.join("\n"))
-}
-
-/// The files with the paths that [`read::read`] expects: `<policy>/<first day>/…`.
-fn policies_in(folder: &Path) -> Result<Files, ProfilesError> {
-    let files = files_below(folder)?;
-    let below_policies: Files = files
-        .iter()
-        .filter_map(|(path, text)| Some((path.strip_prefix("policies/")?.to_owned(), text.clone())))
-        .collect();
-    if !below_policies.is_empty() {
-        return Ok(below_policies);
-    }
-    let name = |path: &Path| {
-        let absolute = std::fs::canonicalize(path).ok()?;
-        absolute.file_name().map(|name| name.to_string_lossy().into_owned())
-    };
-    // `<first day>/policy.toml` below the folder: it is the folder of one policy.
-    let is_one_policy = files
-        .keys()
-        .any(|path| path.strip_suffix("/policy.toml").is_some_and(|rest| !rest.contains('/')));
-    match name(folder) {
-        Some(policy) if is_one_policy => {
-            Ok(files.into_iter().map(|(path, text)| (format!("{policy}/{path}"), text)).collect())
-        }
-        Some(_) | None => Ok(files),
-    }
 }

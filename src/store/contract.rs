@@ -36,6 +36,7 @@ macro_rules! store_contract {
             the_same_identifier_with_other_content_is_similar,
             a_hook_call_is_stored_with_all_its_assertions,
             a_hook_call_that_is_refused_leaves_nothing,
+            what_was_received_is_read_page_by_page,
             a_closed_store_says_so,
             what_is_imported_is_held_for_its_member_and_provider,
             an_import_counts_when_it_is_finished_and_not_before,
@@ -452,6 +453,32 @@ pub(crate) async fn a_hook_call_that_is_refused_leaves_nothing(store: Arc<dyn St
     assert_refused(&store.save_hook_call(&hook_call(&["a-1", "a-2", "a-1"])).await);
     assert_eq!(store.assertion("a-1").await.unwrap(), None);
     assert_eq!(store.assertion("a-2").await.unwrap(), None);
+}
+
+pub(crate) async fn what_was_received_is_read_page_by_page(store: Arc<dyn Store>) {
+    let sent = [submission("second", 'b', 9), submission("first", 'a', 0)];
+    store_all(&*store, sent.clone()).await;
+    store.save_hook_call(&hook_call(&["a-1", "a-2"])).await.unwrap();
+    store.save_submission(&submission("third", 'c', 1)).await.unwrap();
+    // A repeat opens no case and is not stored.
+    store.save_submission(&submission("fourth", 'c', 2)).await.unwrap();
+    for limit in [1, 2, 3, 50] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let page = store.received_requests(after, limit).await.unwrap();
+            assert!(page.len() <= usize::try_from(limit).unwrap());
+            let Some(last) = page.last() else { break };
+            after = Some(last.place);
+            found.extend(page);
+        }
+        let names: Vec<Option<&str>> =
+            found.iter().map(|it| it.case_id.as_ref().map(CaseId::as_str)).collect();
+        assert_eq!(names, [Some("second"), Some("first"), Some("third"), None], "{limit}");
+        assert!(found.is_sorted_by_key(|it| it.place));
+        assert_eq!((&found[0].body, found[0].received_at), (&sent[0].body, at(9)));
+        assert_eq!((found[3].body.as_str(), found[3].received_at), ("{}", at(7)));
+        assert!(matches!(found[3].place, crate::store::RequestPlace::HookCall(_)));
+    }
 }
 
 pub(crate) async fn a_closed_store_says_so(store: Arc<dyn Store>) {

@@ -23,8 +23,8 @@ use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 use crate::store::{
     CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness, NumberSeries,
-    PayerFacts, ReviewRecord, Reviewed, Saved, Store, StoreError, StoreFuture, StoredAnswer,
-    StoredAssertion, SubmissionKey, SubmissionRecord,
+    PayerFacts, ReceivedRequest, RequestPlace, ReviewRecord, Reviewed, Saved, Store, StoreError,
+    StoreFuture, StoredAnswer, StoredAssertion, SubmissionKey, SubmissionRecord,
 };
 use crate::terms::Npi;
 
@@ -72,6 +72,12 @@ impl SqliteStore {
             .await
             .map_err(|error| cannot_open(&path, error))?;
         Ok(SqliteStore { writer, readers })
+    }
+
+    /// Whether `data_dir` holds a store.
+    #[must_use]
+    pub fn is_in(data_dir: &Path) -> bool {
+        data_dir.join(FILE_NAME).is_file()
     }
 
     /// Opens the store in `data_dir` to read it only; another process may be writing to it.
@@ -228,6 +234,14 @@ impl Store for SqliteStore {
 
     fn case<'a>(&'a self, case_id: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>> {
         attempt!("read a case", self.read_case(case_id))
+    }
+
+    fn received_requests(
+        &self,
+        after: Option<RequestPlace>,
+        limit: u32,
+    ) -> StoreFuture<'_, Vec<ReceivedRequest>> {
+        attempt!("read the received requests", self.read_received(after, limit))
     }
 
     fn pending_cases(&self, limit: u32) -> StoreFuture<'_, Vec<CaseSummary>> {

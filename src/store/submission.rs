@@ -130,6 +130,29 @@ pub struct Likeness {
     pub claim_identifier: Option<String>,
 }
 
+/// A request in the store: what it is, and our id of it. Submissions come before hook calls, and
+/// each in the order of arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RequestPlace {
+    /// A submission, by the number of its row.
+    Submission(i64),
+    /// A hook call, by the number of its row.
+    HookCall(i64),
+}
+
+/// A submission or a hook call, as it was received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceivedRequest {
+    /// Where it stands.
+    pub place: RequestPlace,
+    /// The case that it opened; a hook call opens none.
+    pub case_id: Option<CaseId>,
+    /// When it was received; a hook call: when it was answered.
+    pub received_at: Timestamp,
+    /// The whole body; a hook call's without access tokens.
+    pub body: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

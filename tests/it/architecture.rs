@@ -27,7 +27,7 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
 ];
 
 /// Modules of the highest floor, which may use everything.
-const TOP: &[&str] = &["main", "lib", "cli", "config", "telemetry", "profiles"];
+const TOP: &[&str] = &["main", "lib", "cli", "config", "telemetry", "profiles", "rehearsal"];
 
 /// Outside crates with a home: no other module names them.
 const HOMES: &[(&str, &[&str])] = &[
@@ -39,7 +39,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["cli"]),
     ("fhir_codec", &["fhir"]),
     ("fhirbolt", &[]),
-    ("toml", &["policy", "config"]),
+    ("toml", &["policy", "config", "rehearsal"]),
     ("csv", &["policy", "cli"]),
     ("clap", &["cli", "main"]),
     ("uuid", &["service"]),

@@ -1,29 +1,19 @@
-//! The clinical cases of the Amtagvi policy: stories with the answer that the guideline asks for.
+//! The clinical cases of the policies: stories with the answer that the guideline asks for.
 //!
-//! The cases stand in the policy's folder, where a medical director can read them.
-//! Every story is told as a PAS Bundle, and as an order-sign call too where only the records
-//! differ from the base story; both must be answered alike.
-//! The order of entries, another patient's records and the spelling of code systems must change
-//! nothing.
+//! `priorauth::rehearsal` tells them and holds the answers against what the cases expect.
 //! What is expected comes from the guideline, never from what the engine says.
 
 mod adversarial;
-mod expect;
-mod judge;
 mod new_folder;
 mod oxygen;
-mod story;
-mod variant;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use priorauth::policy::Rulebook;
-use priorauth::terms::Day;
-
-use judge::{Found, Telling, Told, judge};
-use story::{Case, File};
+use priorauth::policy::{Rulebook, Verdict};
+use priorauth::rehearsal::expect::finding;
+use priorauth::rehearsal::{Case, Casebook, Fault, Suite, Telling, Told};
 
 /// Fewer cases than this do not show what the policy does.
 const FEWEST_CASES: usize = 40;
@@ -55,85 +45,66 @@ fn profiles() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles")
 }
 
-fn file() -> File {
-    file_of("amtagvi/2026-01-01")
+fn rules() -> Rulebook {
+    priorauth::profiles::from_folder(&profiles()).unwrap()
 }
 
-/// The cases of an edition.
-fn file_of(edition: &str) -> File {
-    let folder = profiles().join("policies").join(edition);
-    let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
-    File::read(&text("cases.toml"), &text("policy.toml"))
-        .unwrap_or_else(|error| panic!("{edition}: {error}"))
+/// The cases of Amtagvi's newest edition.
+fn suite() -> Suite {
+    suite_of("amtagvi", &profiles())
 }
 
-fn day(text: &str) -> Day {
-    text.parse().unwrap_or_else(|error| panic!("`{text}`: {error}"))
+/// The cases of a policy that has one file of them.
+fn suite_of(policy: &str, profiles: &Path) -> Suite {
+    let files = priorauth::profiles::files_below(&profiles.join("policies")).unwrap();
+    let rules = priorauth::profiles::from_folder(profiles).unwrap();
+    let suites = Suite::all(&files, &rules.shelf).unwrap_or_else(|errors| {
+        panic!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    });
+    let mut suites: Vec<Suite> =
+        suites.into_iter().filter(|suite| &*suite.policy == policy).collect();
+    assert_eq!(suites.len(), 1, "one file of cases");
+    suites.remove(0)
 }
 
-/// What is wrong with one case; nothing if all is as it must be.
-fn faults(file: &File, case: &Case, profiles: &Rulebook) -> Vec<String> {
-    let as_of = day(case.as_of.as_deref().unwrap_or(&file.as_of));
-    let mut faults = Vec::new();
-    for told in case.tellings(file) {
-        let story = file.story(case, told);
-        let authorizations = &case.authorizations;
-        let (is_backwards, is_patient_twice) = (false, false);
-        let telling = Telling { told, is_backwards, is_patient_twice, as_of, authorizations };
-        let found = judge(&story, telling, profiles);
-        let label = told.label();
-        faults.extend(
-            case.expect
-                .faults(&file.clauses, &found)
-                .into_iter()
-                .map(|fault| format!("{label}{fault}")),
-        );
-        let mut compare = |kind: &str, again: &Found| {
-            if let Some(difference) = found.difference(again) {
-                faults.push(format!("{label}with {kind}: {difference}"));
-            }
-        };
-        let backwards = Telling { is_backwards: true, ..telling };
-        compare("the entries in reverse order", &judge(&story, backwards, profiles));
-        for (kind, other) in variant::all(file, &story) {
-            compare(kind, &judge(&other, telling, profiles));
-        }
-    }
-    faults
+fn base_case(suite: &Suite) -> &Case {
+    suite.book.cases.iter().find(|case| case.is_base()).unwrap()
+}
+
+fn in_lines(faults: &[Fault]) -> String {
+    faults.iter().fold(String::new(), |text, fault| format!("{text}\n    {fault}"))
 }
 
 #[test]
 fn every_case_is_answered_as_the_guideline_asks() {
-    check_every_case(&file());
+    check_every_case(&suite(), &rules());
 }
 
-fn check_every_case(file: &File) {
-    check_cases(file, &priorauth::profiles::from_folder(&profiles()).unwrap());
-}
-
-fn check_cases(file: &File, profiles: &Rulebook) {
-    let (mut report, mut failed) = (String::new(), 0);
-    for case in &file.cases {
-        let faults = faults(file, case, profiles);
-        if !faults.is_empty() {
-            failed += 1;
-            writeln!(report, "\n{}\n    why: {}", case.name, case.why).unwrap();
-            for fault in faults {
-                writeln!(report, "    {fault}").unwrap();
+fn check_every_case(suite: &Suite, rules: &Rulebook) {
+    let (mut report, mut failed) = (String::new(), BTreeSet::new());
+    for case in &suite.book.cases {
+        for answer in suite.rehearse(case, rules).unwrap_or_else(|error| panic!("{error}")) {
+            if !answer.faults.is_empty() {
+                failed.insert(&*case.name);
+                let faults = in_lines(&answer.faults);
+                let told = answer.told.words();
+                writeln!(report, "\n{} ({told})\n    why: {}{faults}", case.name, case.why)
+                    .unwrap();
             }
         }
     }
-    assert_eq!(failed, 0, "{failed} of {} cases fail:\n{report}", file.cases.len());
+    let (failed, all) = (failed.len(), suite.book.cases.len());
+    assert_eq!(failed, 0, "{failed} of {all} cases fail:\n{report}");
 }
 
 #[test]
 fn there_are_enough_cases_and_no_two_have_one_name() {
-    let file = file();
+    let file = suite().book;
     assert!(file.cases.len() >= FEWEST_CASES, "{} cases", file.cases.len());
     check_names(&file);
 }
 
-fn check_names(file: &File) {
+fn check_names(file: &Casebook) {
     let mut seen = BTreeSet::new();
     for case in &file.cases {
         assert!(seen.insert(&*case.name), "two cases are named `{}`", case.name);
@@ -143,19 +114,23 @@ fn check_names(file: &File) {
 
 #[test]
 fn every_clause_has_a_case_in_which_it_alone_is_not_met_and_one_in_which_it_alone_is_unknown() {
-    check_alone(&file(), NEVER_DISPROVEN_ALONE, &[]);
+    check_alone(&suite(), NEVER_DISPROVEN_ALONE, &[]);
+    let clauses = suite().clauses(&base_case(&suite()).expect).len();
+    assert_eq!(clauses, 9, "the guideline has six criteria and three limitations");
 }
 
 /// `never_alone`: clauses that are disproven only with others; `never`: not at all.
-fn check_alone(file: &File, never_alone: &[&str], never: &[&str]) {
-    for clause in &file.clauses {
+fn check_alone(suite: &Suite, never_alone: &[&str], never: &[&str]) {
+    let file = &suite.book;
+    let clauses = suite.clauses(&base_case(suite).expect);
+    for clause in clauses.iter().map(|clause| &**clause) {
         for truth in ["not-met", "unknown"] {
             let alone = |case: &&Case| case.expect.is_alone(clause, truth);
             let any = |case: &&Case| case.expect.is_certain(clause, truth);
             let is_not_met = truth == "not-met";
-            let found = if is_not_met && never.contains(&&**clause) {
+            let found = if is_not_met && never.contains(&clause) {
                 !file.cases.iter().any(|case| any(&case))
-            } else if is_not_met && never_alone.contains(&&**clause) {
+            } else if is_not_met && never_alone.contains(&clause) {
                 file.cases.iter().any(|case| any(&case))
             } else {
                 file.cases.iter().any(|case| alone(&case))
@@ -167,10 +142,10 @@ fn check_alone(file: &File, never_alone: &[&str], never: &[&str]) {
 
 #[test]
 fn every_number_and_date_of_the_policy_has_cases_on_both_sides() {
-    check_boundaries(&file(), BOUNDARIES);
+    check_boundaries(&suite().book, BOUNDARIES);
 }
 
-fn check_boundaries(file: &File, boundaries: &[&str]) {
+fn check_boundaries(file: &Casebook, boundaries: &[&str]) {
     let mut sides: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for case in &file.cases {
         if let Some(boundary) = &case.boundary {
@@ -186,7 +161,7 @@ fn check_boundaries(file: &File, boundaries: &[&str]) {
 
 #[test]
 fn every_naive_rule_has_its_case() {
-    let file = file();
+    let file = suite().book;
     for number in 1..=31 {
         let name = format!("N{number}");
         let names = |case: &Case| {
@@ -196,23 +171,19 @@ fn every_naive_rule_has_its_case() {
     }
 }
 
-fn plain(told: Told, as_of: Day) -> Telling<'static> {
-    Telling { told, is_backwards: false, is_patient_twice: false, as_of, authorizations: &[] }
-}
-
 // rulings 37: search results may bring the Patient again, under a full URL.
 #[test]
 fn a_patient_who_comes_twice_in_an_order_sign_call_is_one_patient() {
-    let (file, profiles) = (file(), priorauth::profiles::from_folder(&profiles()).unwrap());
-    let base = file.cases.iter().find(|case| case.is_base()).unwrap();
-    let telling = plain(Told::Order, day(&file.as_of));
+    let (suite, rules) = (suite(), rules());
+    let base = base_case(&suite);
+    let telling = suite.telling(base, Told::Order).unwrap();
     let telling = Telling { is_patient_twice: true, ..telling };
-    let found = judge(&file.story(base, Told::Order), telling, &profiles);
-    assert_eq!(base.expect.faults(&file.clauses, &found), Vec::<String>::new());
+    let found = telling.judge(&suite.book.story(base, Told::Order).unwrap(), &rules).unwrap();
+    assert_eq!(base.expect.faults(&found, suite.clauses(&base.expect)), Vec::<Fault>::new());
 }
 
 /// The base story before profiles whose treatment center is valid from `first`, until `last`.
-fn base_with_center_valid(first: &str, last: &str) -> Found {
+fn base_with_center_valid(first: &str, last: &str) -> Verdict {
     let folder = tempfile::tempdir().unwrap();
     let files = priorauth::profiles::files_below(&profiles()).unwrap();
     for (name, text) in files {
@@ -224,10 +195,9 @@ fn base_with_center_valid(first: &str, last: &str) -> Found {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    let (file, profiles) = (file(), priorauth::profiles::from_folder(folder.path()).unwrap());
-    let base = file.cases.iter().find(|case| case.is_base()).unwrap();
-    let (told, as_of) = (Told::Claim, day(&file.as_of));
-    judge(&file.story(base, told), plain(told, as_of), &profiles)
+    let (suite, rules) = (suite(), priorauth::profiles::from_folder(folder.path()).unwrap());
+    let telling = suite.telling(base_case(&suite), Told::Claim).unwrap();
+    telling.judge(&suite.book.base_story().unwrap(), &rules).unwrap()
 }
 
 // clinical.md 6: the site is in the registry and valid on the day of service, 2026-02-02.
@@ -241,6 +211,63 @@ fn a_center_counts_from_its_first_day_to_its_last() {
         ("2024-02-16", "2026-02-01", "unknown"),
     ] {
         let found = base_with_center_valid(first, last);
-        assert_eq!(found.truth("6"), Some(truth), "center valid {first} to {last}");
+        let site = finding(&found, "6").unwrap();
+        assert_eq!(site.truth.as_str(), truth, "center valid {first} to {last}");
+    }
+}
+
+/// A file of cases that is sound but for the change.
+fn casebook(from: &str, to: &str) -> String {
+    let path = profiles().join("policies/amtagvi/2026-01-01/cases.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "`{from}` is not in the cases");
+    text.replacen(from, to, 1)
+}
+
+fn errors_of(from: &str, to: &str) -> Vec<String> {
+    let mut files = priorauth::profiles::files_below(&profiles().join("policies")).unwrap();
+    files.insert("amtagvi/2026-01-01/cases.toml".to_owned(), casebook(from, to));
+    let shelf = rules().shelf;
+    match Suite::all(&files, &shelf) {
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+        Ok(suites) => {
+            let rehearse = |case: &Case| suites[0].rehearse(case, &rules()).err();
+            let errors = suites[0].book.cases.iter().filter_map(rehearse);
+            errors.take(1).map(|error| error.to_string()).collect()
+        }
+    }
+}
+
+#[test]
+fn a_case_that_cannot_be_told_is_named_with_its_file_and_place() {
+    let first_case = &suite().book.cases[0].name;
+    let with = |more: &str| errors_of("[[case]]\n", &format!("[[case]]\n{more}\n"));
+    for (errors, place) in [
+        (with("remove = [\"nobody\"]"), "`remove`: there is no `nobody`"),
+        (with("set = { \"nobody.status\" = \"x\" }"), "`set.nobody.status`: there is no `nobody`"),
+        (with("add = { it = { like = \"nothing\" } }"), "`add.it.like`: there is no `nothing`"),
+        (with("add = { it = { status = \"x\" } }"), "`it` has no `resourceType`"),
+        (with("set = { \"mel.code\" = \"$nowhere 1\" }"), "`set.mel.code`: `$nowhere 1`"),
+        (with("set = { \"mel.stage[7]\" = 1 }"), "7 is behind the end of the list"),
+        (with("as_of = \"2026-02-30\""), "`as_of`: `2026-02-30`"),
+    ] {
+        assert_eq!(errors.len(), 1, "{place}: {errors:?}");
+        let start = format!("amtagvi/2026-01-01/cases.toml: case `{first_case}`: ");
+        assert!(errors[0].starts_with(&start), "{}", errors[0]);
+        assert!(errors[0].contains(place), "`{place}` is not in {}", errors[0]);
+    }
+    let unknown_key = errors_of("[[case]]\n", "[[case]]\nzzz = 1\n");
+    assert!(unknown_key[0].contains("zzz") && unknown_key[0].contains("line"), "{unknown_key:?}");
+}
+
+#[test]
+fn what_no_policy_can_answer_is_no_expectation() {
+    for (to, place) in [
+        ("determination = \"granted\"", "`granted` is no determination"),
+        ("determination = \"approve\", \"7\" = \"met\"", "`7` is no clause of the policy"),
+        ("determination = \"approve\", \"1\" = \"maybe\"", "`maybe` is not met"),
+    ] {
+        let errors = errors_of("determination = \"approve\"", to);
+        assert!(errors.iter().any(|error| error.contains(place)), "{place}: {errors:?}");
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 use priorauth::cli::Arguments;
+use priorauth::cli::policy_test::Rehearsal;
 use priorauth::config::Config;
 use priorauth::policy::read::{Files, read};
 use serde_json::Value;
@@ -74,6 +75,41 @@ fn the_page_of_each_policy_is_the_policy() {
         let text = policy_page(&policies.join(&name), &name);
         check(&format!("docs/reference/policies/{name}.md"), &text);
     }
+}
+
+#[test]
+fn the_page_of_mutations_lists_every_change_that_no_case_notices() {
+    let mut text = format!(
+        "# Changes that no case notices\n\n{GENERATED}\n\n\
+         `priorauth policy test --mutate` changes one thing of a policy at a time and asks the \
+         cases beside it.\n\
+         A change below would pass unseen: no case needs that number, code or word.\n\
+         Each is a case that is still to be written, or a word that another one covers.\n"
+    );
+    let policies = repository().join("profiles/policies");
+    for name in names_in(&policies) {
+        let mutations = Rehearsal::of(&policies.join(&name), None).unwrap().mutations().unwrap();
+        let (tried, survivors) = (mutations.tried, mutations.survivors.len());
+        assert!(tried > survivors, "the cases of {name} notice nothing");
+        write!(
+            text,
+            "\n## Policy `{name}`\n\n\
+             Of {tried} changes, the cases notice {}; {} more cannot be read as a policy.\n\
+             These {survivors} are noticed by none:\n",
+            tried - survivors - mutations.refused,
+            mutations.refused
+        )
+        .unwrap();
+        let mut file = String::new();
+        for mutation in mutations.survivors {
+            if mutation.file != file {
+                file.clone_from(&mutation.file);
+                write!(text, "\n`{file}`:\n\n").unwrap();
+            }
+            writeln!(text, "- {}", mutation.what).unwrap();
+        }
+    }
+    check("docs/reference/mutations.md", &text);
 }
 
 fn names_in(folder: &Path) -> Vec<String> {

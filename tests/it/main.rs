@@ -27,6 +27,8 @@ mod pas;
 #[cfg(test)]
 mod payer_facts;
 #[cfg(test)]
+mod policy_tools;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod samples;

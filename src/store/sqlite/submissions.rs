@@ -1,10 +1,12 @@
 //! Submissions, repeats and likenesses.
 
-use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 
 use super::{SqliteStore, cases, row};
 use crate::store::{
-    CaseId, Likeness, ReceivedSubmission, Saved, StoredAnswer, SubmissionKey, SubmissionRecord,
+    CaseId, Likeness, ReceivedRequest, ReceivedSubmission, RequestPlace, Saved, StoredAnswer,
+    SubmissionKey, SubmissionRecord,
 };
 
 impl SqliteStore {
@@ -57,6 +59,48 @@ impl SqliteStore {
         .await?;
         rows.iter().map(row::case_id).collect()
     }
+
+    pub(super) async fn read_received(
+        &self,
+        after: Option<RequestPlace>,
+        limit: u32,
+    ) -> sqlx::Result<Vec<ReceivedRequest>> {
+        let (submission, hook_call) = match after {
+            None => (i64::MIN, i64::MIN),
+            Some(RequestPlace::Submission(row)) => (row, i64::MIN),
+            Some(RequestPlace::HookCall(row)) => (i64::MAX, row),
+        };
+        let rows = sqlx::query(
+            "SELECT * FROM (
+                 SELECT * FROM (SELECT 0 AS kind, submission_id AS row, case_id, received_at_ms, body
+                     FROM submission WHERE submission_id > ?1 ORDER BY submission_id LIMIT ?3)
+                 UNION ALL
+                 SELECT * FROM (SELECT 1, hook_call_id, NULL, given_at_ms, request
+                     FROM hook_call WHERE hook_call_id > ?2 ORDER BY hook_call_id LIMIT ?3))
+             ORDER BY kind, row LIMIT ?3",
+        )
+        .bind(submission)
+        .bind(hook_call)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(received).collect()
+    }
+}
+
+fn received(row: &SqliteRow) -> sqlx::Result<ReceivedRequest> {
+    let number: i64 = row.try_get("row")?;
+    let is_submission = row.try_get::<i64, _>("kind")? == 0;
+    Ok(ReceivedRequest {
+        place: if is_submission {
+            RequestPlace::Submission(number)
+        } else {
+            RequestPlace::HookCall(number)
+        },
+        case_id: is_submission.then(|| row::case_id(row)).transpose()?,
+        received_at: row::timestamp(row, "received_at_ms")?,
+        body: row::text(row, "body")?,
+    })
 }
 
 /// The current answer of the latest case that was opened with this key (ruling 31).

@@ -207,3 +207,25 @@ async fn what_is_created_only_its_user_can_read() {
         assert_eq!(mode(&file.path()), 0o600, "{}", file.path().display());
     }
 }
+
+#[tokio::test]
+async fn opened_to_read_nothing_is_written_while_another_serves() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(!SqliteStore::is_in(folder.path()));
+    let missing = SqliteStore::open_to_read(folder.path()).await.unwrap_err();
+    assert!(matches!(missing, StoreError::Open { .. }), "{missing}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let serving = SqliteStore::open(folder.path()).await.unwrap();
+    let reading = SqliteStore::open_to_read(folder.path()).await.unwrap();
+    serving.save_submission(&submission("first", 'a', 0)).await.unwrap();
+    assert_eq!(reading.received_requests(None, 9).await.unwrap().len(), 1);
+    let refused = reading.save_submission(&submission("second", 'b', 0)).await;
+    assert!(refused.is_err(), "{refused:?}");
+    serving.close().await.unwrap();
+
+    // Nobody has it open any more: it is still there to read, and as it was.
+    assert!(SqliteStore::is_in(folder.path()));
+    let again = SqliteStore::open_to_read(folder.path()).await.unwrap();
+    assert_eq!(again.received_requests(None, 9).await.unwrap().len(), 1);
+}

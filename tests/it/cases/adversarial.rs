@@ -10,13 +10,15 @@ use priorauth::fhir::{Document, Pool, Rules};
 use priorauth::intake::dossier::Dossier;
 use priorauth::intake::subject::Subject;
 use priorauth::policy::{Determination, Rulebook, Verdict, evaluate};
+use priorauth::rehearsal::Story;
+use priorauth::rehearsal::story::{BASE_URL, NO_RECORDS};
+use priorauth::rehearsal::variant;
 use priorauth::terms::{Day, Truth};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
-use super::judge::Told;
-use super::story::{BASE_URL, Case, File, NO_RECORDS, Story};
+use super::{Case, Casebook, Told, rules, suite};
 
 /// How many stories are told.
 const STORIES: u32 = 500;
@@ -126,7 +128,7 @@ fn truths(verdict: &Verdict) -> Vec<(String, Truth)> {
 }
 
 /// The base story with these parts.
-fn story(file: &File, parts: &[usize]) -> Story {
+fn story(file: &Casebook, parts: &[usize]) -> Story {
     let mut add = serde_json::Map::new();
     for part in parts {
         let name = PARTS[part % PARTS.len()];
@@ -136,7 +138,7 @@ fn story(file: &File, parts: &[usize]) -> Story {
         "name": "a random story", "why": "-", "add": add, "expect": { "determination": "approve" },
     });
     let case: Case = serde_json::from_value(case).unwrap();
-    file.story(&case, Told::Claim)
+    file.story(&case, Told::Claim).unwrap()
 }
 
 fn is_record(resource: &Value) -> bool {
@@ -254,8 +256,7 @@ fn verdict_of(story: &Story, profiles: &Rulebook) -> Verdict {
 
 #[test]
 fn no_random_story_is_approved_without_proof_or_answered_by_its_order() {
-    let (file, profiles) =
-        (super::file(), priorauth::profiles::from_folder(&super::profiles()).unwrap());
+    let (file, profiles) = (suite().book, rules());
     let config = ProptestConfig { cases: STORIES, failure_persistence: None, ..Default::default() };
     let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let mut runner = TestRunner::new_with_rng(config, rng);
@@ -271,7 +272,7 @@ fn no_random_story_is_approved_without_proof_or_answered_by_its_order() {
         let backwards = verdict(&bundle(&told, true), &profiles);
         prop_assert_eq!(truths(&found), truths(&backwards), "by the order of the entries");
         prop_assert_eq!(found.determination, backwards.determination);
-        for (kind, other) in super::variant::all(&file, &told) {
+        for (kind, other) in variant::all(&file, &told).unwrap() {
             prop_assert_eq!(truths(&found), truths(&verdict_of(&other, &profiles)), "by {}", kind);
         }
         let mut bare = told.clone();
@@ -287,14 +288,13 @@ fn no_random_story_is_approved_without_proof_or_answered_by_its_order() {
     assert!(approved.get() > STORIES / 20, "only {} stories were approved", approved.get());
 }
 
-fn base(file: &File) -> Story {
+fn base(file: &Casebook) -> Story {
     story(file, &[])
 }
 
 /// The base story with the Observation `braf` under another full URL.
 fn with_braf_at(full_url: &str, more: &[Value]) -> Verdict {
-    let (file, profiles) =
-        (super::file(), priorauth::profiles::from_folder(&super::profiles()).unwrap());
+    let (file, profiles) = (suite().book, rules());
     let mut told = base(&file);
     let braf = told.remove("braf").unwrap();
     let mut bundle = bundle(&told, false);
@@ -329,8 +329,7 @@ fn a_record_without_a_server_means_the_patient_only_if_no_other_has_the_id() {
 // A request of many lines must not take memory by the square of their number.
 #[test]
 fn a_claim_of_very_many_lines_is_read_in_bounded_memory() {
-    let (file, profiles) =
-        (super::file(), priorauth::profiles::from_folder(&super::profiles()).unwrap());
+    let (file, profiles) = (suite().book, rules());
     let mut told = base(&file);
     let product =
         json!({ "coding": [{ "system": "http://www.ama-assn.org/go/cpt", "code": "99213" }] });

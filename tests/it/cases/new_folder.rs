@@ -6,8 +6,7 @@ use std::path::Path;
 use priorauth::policy::Rulebook;
 use serde_json::Value;
 
-use super::story::File;
-use super::{check_cases, check_names, profiles};
+use super::{check_every_case, check_names, profiles, suite_of};
 
 const PAGE: &str = "docs/how-to/add-a-policy.md";
 const EDITION: &str = "policies/otherdrug/2025-01-01";
@@ -85,8 +84,8 @@ fn blocks(page: &str, language: &str) -> Vec<String> {
     rest.filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
 }
 
-/// Writes the page's policy beside the plan that ships; gives back its text.
-fn write_policy(folder: &Path, change: impl FnOnce(String) -> String) -> String {
+/// Writes the page's policy beside the plan that ships.
+fn write_policy(folder: &Path, change: impl FnOnce(String) -> String) {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
     let page = fs::read_to_string(page).unwrap();
     let plan = "plans/carepartners-ct.toml";
@@ -95,7 +94,7 @@ fn write_policy(folder: &Path, change: impl FnOnce(String) -> String) -> String 
     let edition = folder.join(EDITION);
     fs::create_dir_all(edition.join("valuesets")).unwrap();
     let policy = change(blocks(&page, "toml").join("\n"));
-    fs::write(edition.join("policy.toml"), &policy).unwrap();
+    fs::write(edition.join("policy.toml"), policy).unwrap();
     let sets = blocks(&page, "json");
     assert_eq!(sets.len(), 3);
     for set in sets {
@@ -103,7 +102,6 @@ fn write_policy(folder: &Path, change: impl FnOnce(String) -> String) -> String 
         let name = format!("{}.json", read["id"].as_str().unwrap());
         fs::write(edition.join("valuesets").join(name), set).unwrap();
     }
-    policy
 }
 
 fn read(folder: &Path) -> Result<Rulebook, String> {
@@ -113,7 +111,7 @@ fn read(folder: &Path) -> Result<Rulebook, String> {
 #[test]
 fn the_policy_of_the_page_is_a_folder_of_text_that_decides() {
     let folder = tempfile::tempdir().unwrap();
-    let policy = write_policy(folder.path(), |text| text);
+    write_policy(folder.path(), |text| text);
     let oxygen = profiles().join("policies/home-oxygen/2023-01-03/cases.toml");
     let oxygen = fs::read_to_string(oxygen).unwrap();
     let product = "$products otherdrug |Otherdrug|";
@@ -127,10 +125,10 @@ fn the_policy_of_the_page_is_a_folder_of_text_that_decides() {
             "[systems]\nproducts = \"https://payer.priorauth.test/fhir/CodeSystem/products\"\n",
         )
         .replace("value = 58, unit", "value = 30, unit");
-    let file = File::read(&format!("{story}{CASES}"), &policy).unwrap();
-    assert_eq!(file.clauses, ["1", "2", "3"]);
-    check_names(&file);
-    check_cases(&file, &read(folder.path()).unwrap());
+    fs::write(folder.path().join(EDITION).join("cases.toml"), format!("{story}{CASES}")).unwrap();
+    let suite = suite_of("otherdrug", folder.path());
+    check_names(&suite.book);
+    check_every_case(&suite, &read(folder.path()).unwrap());
 }
 
 /// What is said of the page's policy with a change in it.

@@ -1,7 +1,10 @@
 //! The cases of the home oxygen policy, run as those of Amtagvi are.
 
-use super::story::File;
-use super::{check_alone, check_boundaries, check_every_case, check_names, file_of};
+use priorauth::rehearsal::Suite;
+
+use super::{
+    check_alone, check_boundaries, check_every_case, check_names, profiles, rules, suite_of,
+};
 
 /// Numbers and dates of the policy: each needs cases on both of its sides.
 const BOUNDARIES: &[&str] = &[
@@ -24,22 +27,22 @@ const BOUNDARIES: &[&str] = &[
 /// No record proves that a finding is absent.
 const NEVER_DISPROVEN: &[&str] = &["2"];
 
-fn file() -> File {
-    file_of("home-oxygen/2023-01-03")
+fn suite() -> Suite {
+    suite_of("home-oxygen", &profiles())
 }
 
 #[test]
 fn every_case_of_home_oxygen_is_answered_as_the_determination_asks() {
-    check_every_case(&file());
-    check_names(&file());
+    check_every_case(&suite(), &rules());
+    check_names(&suite().book);
 }
 
 #[test]
 fn every_clause_of_home_oxygen_has_the_cases_in_which_it_alone_decides() {
-    check_alone(&file(), &[], NEVER_DISPROVEN);
+    check_alone(&suite(), &[], NEVER_DISPROVEN);
 }
 
 #[test]
 fn every_number_and_date_of_home_oxygen_has_cases_on_both_sides() {
-    check_boundaries(&file(), BOUNDARIES);
+    check_boundaries(&suite().book, BOUNDARIES);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::story::{File, NO_RECORDS, Story};
+use super::story::{Casebook, NO_RECORDS, Story};
 
 /// Code systems with their object identifiers.
 const OBJECT_IDENTIFIERS: &[(&str, &str)] = &[
@@ -18,57 +18,63 @@ const OBJECT_IDENTIFIERS: &[(&str, &str)] = &[
 ];
 
 /// Every other telling of `story`, with what is different.
-pub(super) fn all(file: &File, story: &Story) -> Vec<(&'static str, Story)> {
-    vec![
-        ("another patient's records", with_stranger(file, story)),
-        ("https in the code systems", respelled(story, &secure)),
-        ("object identifiers for code systems", respelled(story, &object_identifier)),
-        ("diagnosis codes without a dot", respelled(story, &undotted)),
-    ]
+///
+/// # Errors
+/// The base story cannot be told.
+pub fn all(book: &Casebook, story: &Story) -> Result<Vec<(&'static str, Story)>, String> {
+    Ok(vec![
+        ("with another patient's records", with_stranger(book, story)?),
+        ("with https in the code systems", respelled(story, &secure)),
+        ("with object identifiers for code systems", respelled(story, &object_identifier)),
+        ("with diagnosis codes without a dot", respelled(story, &undotted)),
+    ])
 }
 
 /// The story with a copy of its own records, and of those of the base story, about somebody else.
-pub(super) fn with_stranger(file: &File, story: &Story) -> Story {
-    let base = file.cases.iter().find(|case| case.is_base()).unwrap();
-    let base = file.story(base, super::judge::Told::Claim);
+///
+/// # Errors
+/// The base story cannot be told.
+pub fn with_stranger(book: &Casebook, story: &Story) -> Result<Story, String> {
+    let base = book.base_story()?;
     let mut told = story.clone();
     for (beginning, records) in [("other-", story), ("else-", &base)] {
-        let handles: Vec<&String> = records
+        let copied: Story = records
             .iter()
             .filter(|(handle, resource)| {
-                let kind = resource["resourceType"].as_str().unwrap_or_default();
-                *handle == "pat" || !NO_RECORDS.contains(&kind)
+                let kind = resource.get("resourceType").and_then(Value::as_str);
+                *handle == "pat" || !NO_RECORDS.contains(&kind.unwrap_or_default())
             })
-            .map(|(handle, _)| handle)
+            .map(|(handle, resource)| (handle.clone(), resource.clone()))
             .collect();
-        for handle in &handles {
-            let mut copy = records[*handle].clone();
-            copy["id"] = json!(format!("{beginning}{handle}"));
-            redirect(&mut copy, &handles, beginning);
-            told.insert(format!("{beginning}{handle}"), copy);
+        for (handle, resource) in &copied {
+            let mut copy = resource.clone();
+            redirect(&mut copy, &copied, beginning);
+            let id = format!("{beginning}{handle}");
+            if let Some(members) = copy.as_object_mut() {
+                members.insert("id".to_owned(), json!(id));
+            }
+            told.insert(id, copy);
         }
     }
-    told
+    Ok(told)
 }
 
 /// Makes references to the copied resources point at the copies.
-fn redirect(value: &mut Value, handles: &[&String], beginning: &str) {
+fn redirect(value: &mut Value, copied: &Story, beginning: &str) {
     match value {
         Value::Array(items) => {
             for item in items {
-                redirect(item, handles, beginning);
+                redirect(item, copied, beginning);
             }
         }
         Value::Object(members) => {
             for (name, member) in members.iter_mut() {
                 let target = member.as_str().and_then(|text| text.split_once('/'));
                 match target {
-                    Some((kind, id))
-                        if name == "reference" && handles.iter().any(|handle| *handle == id) =>
-                    {
+                    Some((kind, id)) if name == "reference" && copied.contains_key(id) => {
                         *member = json!(format!("{kind}/{beginning}{id}"));
                     }
-                    _ => redirect(member, handles, beginning),
+                    _ => redirect(member, copied, beginning),
                 }
             }
         }
@@ -94,8 +100,8 @@ fn respell_in(value: &mut Value, respell: &Respell) {
             let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
             if let (Some(system), Some(code)) = (text("system"), text("code")) {
                 let (system, code) = respell(&system, &code);
-                members["system"] = json!(system);
-                members["code"] = json!(code);
+                members.insert("system".to_owned(), json!(system));
+                members.insert("code".to_owned(), json!(code));
             }
             members.values_mut().for_each(|member| respell_in(member, respell));
         }

@@ -1,0 +1,145 @@
+//! Requests as a command reads them: files, folders of files, and the body of either face.
+
+use std::path::{Path, PathBuf};
+
+use crate::cds::HookRequest;
+use crate::fhir::{Document, Fault, Rules};
+use crate::intake::dossier::{Dossier, HookFile};
+use crate::intake::pas_request::{PasRequest, Profile};
+use crate::policy::{Plan, Rulebook, Verdict, evaluate};
+use crate::terms::Day;
+
+/// How deep folders may nest.
+const MAX_DEPTH: usize = 16;
+/// The longest file that is read.
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A file to judge, or the reason why a path leads to none.
+#[derive(Debug)]
+pub struct Found {
+    /// The path, as it was found.
+    pub path: PathBuf,
+    problem: Option<String>,
+}
+
+impl Found {
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn read(&self) -> Result<Vec<u8>, String> {
+        self.problem.as_ref().map_or_else(|| read_file(&self.path), |why| Err(why.clone()))
+    }
+}
+
+/// The files that the paths name: a file as it is, of a folder every `.json` below it, sorted.
+#[must_use]
+pub fn files_of(paths: &[PathBuf]) -> Vec<Found> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let mut below = Vec::new();
+            collect(path, 0, &mut below);
+            below.sort_by(|one, other| one.path.cmp(&other.path));
+            files.append(&mut below);
+        } else {
+            files.push(Found { path: path.clone(), problem: None });
+        }
+    }
+    files
+}
+
+fn collect(folder: &Path, depth: usize, files: &mut Vec<Found>) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let problem = Some(format!("the folder cannot be read: {error}"));
+            files.push(Found { path: folder.to_owned(), problem });
+            return;
+        }
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let path = entry.path();
+        if path.is_dir() {
+            if depth < MAX_DEPTH {
+                collect(&path, depth + 1, files);
+            }
+        } else if path.extension().is_some_and(|extension| extension == "json") {
+            files.push(Found { path, problem: None });
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    let cannot = |error: std::io::Error| format!("the file cannot be read: {error}");
+    let about = std::fs::metadata(path).map_err(cannot)?;
+    if about.len() > MAX_FILE_BYTES {
+        return Err(format!("the file is longer than the limit of {MAX_FILE_BYTES} bytes"));
+    }
+    std::fs::read(path).map_err(cannot)
+}
+
+/// What kind of request a body is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A PAS Bundle.
+    Pas,
+    /// A CDS Hooks call.
+    CdsHooks,
+}
+
+impl Kind {
+    /// The word of the command line's JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Pas => "pas",
+            Kind::CdsHooks => "cds-hooks",
+        }
+    }
+}
+
+/// A request that was read.
+#[derive(Debug)]
+pub struct Request {
+    /// Which of the two it is.
+    pub kind: Kind,
+    /// Its facts.
+    pub dossier: Dossier,
+}
+
+impl Request {
+    /// Reads a body, whichever of the two it is.
+    ///
+    /// # Errors
+    /// Each fault as `place: text`, joined by `; `.
+    pub fn read(bytes: &[u8], plan: &Plan, as_of: Day) -> Result<Request, String> {
+        let lenient = Document::parse(bytes, Rules::Lenient).map_err(|faults| in_words(&faults))?;
+        if HookRequest::is_one(lenient.root()) {
+            let call = HookRequest::read(lenient.root()).map_err(|error| error.to_string())?;
+            let file = HookFile::of(&call).map_err(|error| error.to_string())?;
+            return Ok(Request { kind: Kind::CdsHooks, dossier: file.dossier(plan, as_of) });
+        }
+        let document = Document::parse(bytes, Rules::Fhir).map_err(|faults| in_words(&faults))?;
+        let request =
+            PasRequest::read(&document, Profile::Common).map_err(|faults| in_words(&faults))?;
+        let (claim, subject) = (request.claim, &request.subject);
+        let dossier = Dossier::of_claim(&request.pool, claim, subject, plan, as_of);
+        Ok(Request { kind: Kind::Pas, dossier })
+    }
+
+    /// The sequence and the verdict of each item, in their order.
+    #[must_use]
+    pub fn verdicts(&self, rules: &Rulebook, as_of: Day) -> Vec<(u32, Verdict)> {
+        let judge = |case: crate::facts::Case<'_>| {
+            (case.order.sequence, evaluate(&rules.shelf, case, as_of))
+        };
+        self.dossier.cases().map(judge).collect()
+    }
+}
+
+fn in_words(faults: &[Fault]) -> String {
+    let words: Vec<String> =
+        faults.iter().map(|fault| format!("{}: {}", fault.place, fault.text)).collect();
+    words.join("; ")
+}
