@@ -101,14 +101,16 @@ fn plan_classes(coverage: Node<'_>) -> Vec<String> {
 /// `subscriberId`, or the identifier of type MB.
 #[must_use]
 pub fn member_id(coverage: Node<'_>) -> Option<Box<str>> {
+    member_identifier(coverage).or_else(|| word(coverage, "subscriberId"))
+}
+
+/// The identifier of type MB of a Coverage or a Patient.
+#[must_use]
+pub fn member_identifier(node: Node<'_>) -> Option<Box<str>> {
     let is_member_number = |identifier: &Node<'_>| {
         identifier.get("type").is_some_and(|kind| {
             kind.each("coding").any(|coding| coding.text_of("code").as_deref() == Some("MB"))
         })
     };
-    let by_identifier = || {
-        let identifier = coverage.each("identifier").find(is_member_number)?;
-        word(identifier, "value")
-    };
-    by_identifier().or_else(|| word(coverage, "subscriberId"))
+    word(node.each("identifier").find(is_member_number)?, "value")
 }

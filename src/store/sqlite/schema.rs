@@ -8,8 +8,10 @@ use sqlx::{SqlSafeStr, SqlitePool};
 use crate::store::StoreError;
 
 /// Version, what it does, SQL. The versions rise.
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "cases and assertions", include_str!("migrations/0001_cases_and_assertions.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "cases and assertions", include_str!("migrations/0001_cases_and_assertions.sql")),
+    (3, "case life", include_str!("migrations/0003_case_life.sql")),
+];
 
 /// Applies what the file lacks, each version in a transaction of its own.
 pub(super) async fn bring_up_to_date(writer: &SqlitePool) -> Result<(), StoreError> {
