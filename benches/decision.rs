@@ -29,8 +29,8 @@ use priorauth::policy::{Determination, Plan, evaluate};
 use priorauth::profiles;
 use priorauth::service::{RealWorld, Service, Terms};
 use priorauth::store::{
-    CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness, NumberSeries,
-    PayerFacts, ReceivedRequest, RequestPlace, ReviewRecord, Reviewed, Saved, Store, StoreError,
+    Answered, CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness,
+    NextAnswer, NumberSeries, PayerFacts, ReceivedRequest, RequestPlace, Saved, Store, StoreError,
     StoreFuture, StoredAnswer, StoredAssertion, SubmissionKey, SubmissionRecord,
 };
 use priorauth::terms::{Day, Npi};
@@ -287,8 +287,20 @@ impl Store for Nothing {
         done(Vec::new())
     }
 
-    fn save_review<'a>(&'a self, _: &'a ReviewRecord) -> StoreFuture<'a, Reviewed> {
-        done(Reviewed::NoSuchCase)
+    fn save_answer<'a>(&'a self, _: &'a NextAnswer) -> StoreFuture<'a, Answered> {
+        done(Answered::NoSuchCase)
+    }
+
+    fn case_of_number<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Option<CaseId>> {
+        done(None)
+    }
+
+    fn cases_of<'a>(&'a self, _: &'a str, _: u32) -> StoreFuture<'a, Vec<CaseId>> {
+        done(Vec::new())
+    }
+
+    fn case_of_claim<'a>(&'a self, _: &'a str, _: &'a str) -> StoreFuture<'a, Option<CaseId>> {
+        done(None)
     }
 
     fn ready(&self) -> StoreFuture<'_, ()> {

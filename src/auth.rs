@@ -43,6 +43,8 @@ pub struct Caller {
     /// Whether the client used this token before, as far as that is remembered.
     /// Only a client with [`Replay::LogOnly`] comes this far with such a token.
     pub token_seen_before: bool,
+    /// Whether it may see the review queue and decide.
+    pub may_review: bool,
 }
 
 impl Caller {
@@ -52,7 +54,7 @@ impl Caller {
     /// Whoever calls over loopback while no client is registered (ruling 1).
     #[must_use]
     pub fn local() -> Caller {
-        Caller { client_id: Caller::LOCAL_ID.into(), token_seen_before: false }
+        Caller { client_id: Caller::LOCAL_ID.into(), token_seen_before: false, may_review: true }
     }
 }
 

@@ -95,6 +95,8 @@ pub struct ClientSettings {
     pub audiences: Vec<String>,
     /// What becomes of a token that it uses twice. Default: a note in the log.
     pub replay: Replay,
+    /// Whether it may see the review queue and decide.
+    pub reviews: bool,
 }
 
 /// Why the settings cannot be used.
@@ -224,6 +226,7 @@ impl ClientSettings {
             algorithms: self.algorithms.clone(),
             audiences: self.audiences.clone(),
             replay: self.replay,
+            may_review: self.reviews,
         })
     }
 }

@@ -3,6 +3,7 @@
 //! A handler extracts, calls one function of the service, and answers.
 //! Refuses to know what an answer means; status codes stand in `problem` alone.
 
+mod admin;
 mod body;
 mod crd;
 mod metadata;
@@ -54,17 +55,27 @@ impl App {
     /// Who calls; everybody may where no client is registered, which only a server on loopback
     /// allows (rulings 1).
     fn caller(&self, headers: &HeaderMap, uri: &Uri) -> Result<Arc<str>, Problem> {
+        Ok(self.known_caller(headers, uri)?.client_id)
+    }
+
+    /// A caller who may see the review queue and decide.
+    fn reviewer(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
+        let caller = self.known_caller(headers, uri)?;
+        if caller.may_review { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+
+    fn known_caller(&self, headers: &HeaderMap, uri: &Uri) -> Result<Caller, Problem> {
         if self.clients.is_empty() {
-            return Ok(Caller::local().client_id);
+            return Ok(Caller::local());
         }
         let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let url = format!("{}{}", self.called_base, uri.path());
         match self.authenticate(header, &url) {
-            Ok(Caller { client_id, token_seen_before }) => {
-                if token_seen_before {
-                    tracing::warn!(client = &*client_id, "a token was used again");
+            Ok(caller) => {
+                if caller.token_seen_before {
+                    tracing::warn!(client = &*caller.client_id, "a token was used again");
                 }
-                Ok(client_id)
+                Ok(caller)
             }
             Err(refusal) => {
                 tracing::warn!(reason = ?refusal, "call refused");
@@ -107,6 +118,12 @@ pub fn router(app: App) -> Router {
         // rulings 40: `$` as it is, or escaped.
         .route("/pas/{version}/Claim/$submit", post(pas::submit))
         .route("/pas/{version}/Claim/%24submit", post(pas::submit))
+        .route("/pas/{version}/Claim/$inquire", post(pas::inquire))
+        .route("/pas/{version}/Claim/%24inquire", post(pas::inquire))
+        .route("/admin/api/cases", get(admin::list))
+        .route("/admin/api/cases/{id}", get(admin::show))
+        .route("/admin/api/cases/{id}/submission", get(admin::submission))
+        .route("/admin/api/cases/{id}/review", post(admin::review))
         .route("/healthz", get(metadata::healthz))
         .route("/readyz", get(metadata::readyz))
         .fallback(problem::no_such_path)

@@ -5,10 +5,15 @@
 //! Refuses to know HTTP.
 
 pub mod answer_hook;
+mod answering;
 mod claim_echo;
+pub mod inquire_claim;
+mod line;
 pub mod payer_facts;
+pub mod review;
 pub mod submit_claim;
 mod turns;
+mod update;
 pub mod world;
 
 use std::sync::Arc;
@@ -16,7 +21,7 @@ use std::sync::Arc;
 use crate::facts::{Authorization, Source, SourceKind};
 use crate::policy::Rulebook;
 use crate::render::RenderError;
-use crate::store::{AuthorizationRow, Store, StoreError};
+use crate::store::{AuthorizationRow, CaseId, Store, StoreError};
 use crate::terms::Day;
 
 pub use world::{RealWorld, World};
@@ -43,6 +48,7 @@ pub struct Terms {
 
 /// An authorization of ours, as a fact, and when it holds.
 struct OnFile {
+    case_id: CaseId,
     fact: Authorization,
     valid_from: Day,
     valid_to: Day,
@@ -63,7 +69,7 @@ impl OnFile {
             number: authorization.number.into(),
         };
         let (valid_from, valid_to) = (authorization.valid_from, authorization.valid_to);
-        Some(OnFile { fact, valid_from, valid_to })
+        Some(OnFile { case_id: row.case_id, fact, valid_from, valid_to })
     }
 }
 
@@ -76,6 +82,9 @@ pub enum ServiceError {
     /// An answer could not be rendered.
     #[error("the answer could not be rendered")]
     Render(#[from] RenderError),
+    /// Somebody else was faster; the same request can be made again.
+    #[error("the case moved on: {0}")]
+    MovedOn(&'static str),
     /// A value that we made ourselves was refused.
     #[error("an internal value was refused: {0}")]
     Internal(&'static str),

@@ -33,8 +33,8 @@ use crate::terms::Npi;
 
 pub use assertion::{AssertionRecord, HookCallRecord, StoredAssertion};
 pub use case::{
-    AnswerRecord, Authorization, AuthorizationRow, CaseFile, CaseId, CaseIdError, CaseState,
-    CaseSummary, LineRecord, PolicyEdition, ReviewRecord, Reviewed,
+    AnswerRecord, Answered, Authorization, AuthorizationRow, CaseFile, CaseId, CaseIdError,
+    CaseState, CaseSummary, Cause, LineRecord, NextAnswer, PolicyEdition,
 };
 pub use error::StoreError;
 pub use payer::{
@@ -42,8 +42,8 @@ pub use payer::{
 };
 pub use sqlite::SqliteStore;
 pub use submission::{
-    ContentDigest, DigestError, Likeness, ReceivedRequest, ReceivedSubmission, RequestPlace, Saved,
-    StoredAnswer, SubmissionKey, SubmissionRecord,
+    ContentDigest, DigestError, FurtherSubmission, Likeness, ReceivedRequest, ReceivedSubmission,
+    RequestPlace, Saved, StoredAnswer, SubmissionKey, SubmissionRecord,
 };
 
 /// What a method of [`Store`] returns: a boxed future, so that `Arc<dyn Store>` can be.
@@ -156,16 +156,31 @@ pub trait Store: Send + Sync {
         limit: u32,
     ) -> StoreFuture<'_, Vec<ReceivedRequest>>;
 
-    /// Pended cases, those first that have waited longest, at most `limit` of them.
+    /// The case to which an authorization or reference number of ours belongs.
+    fn case_of_number<'a>(&'a self, number: &'a str) -> StoreFuture<'a, Option<CaseId>>;
+
+    /// A member's cases, the newest first, at most `limit` of them.
+    fn cases_of<'a>(&'a self, member_id: &'a str, limit: u32) -> StoreFuture<'a, Vec<CaseId>>;
+
+    /// The newest case of a member one of whose submissions had this Claim identifier
+    /// (`system|value`).
+    fn case_of_claim<'a>(
+        &'a self,
+        member_id: &'a str,
+        claim_identifier: &'a str,
+    ) -> StoreFuture<'a, Option<CaseId>>;
+
+    /// Pended cases, those first that are due first, at most `limit` of them.
     fn pending_cases(&self, limit: u32) -> StoreFuture<'_, Vec<CaseSummary>>;
 
-    /// Adds an answer to a case, with an audit row that names who gave it.
+    /// Adds an answer to a case, with the submission that caused it if one did, and an audit row
+    /// that names who gave it.
     ///
     /// From then on it is the case's current answer. Those before it are kept.
     ///
     /// # Errors
     /// As [`Store::save_submission`].
-    fn save_review<'a>(&'a self, record: &'a ReviewRecord) -> StoreFuture<'a, Reviewed>;
+    fn save_answer<'a>(&'a self, record: &'a NextAnswer) -> StoreFuture<'a, Answered>;
 
     /// Whether the store can be read now. Cheap.
     fn ready(&self) -> StoreFuture<'_, ()>;

@@ -33,6 +33,8 @@ pub struct Registration {
     pub audiences: Vec<String>,
     /// What becomes of a token that it uses twice.
     pub replay: Replay,
+    /// Whether it may see the review queue and decide.
+    pub may_review: bool,
 }
 
 impl fmt::Debug for Registration {
@@ -53,6 +55,7 @@ struct Client {
     algorithms: Vec<SigningAlgorithm>,
     audiences: Vec<String>,
     replay: Replay,
+    may_review: bool,
     used: Mutex<UsedTokens>,
 }
 
@@ -133,6 +136,7 @@ impl Client {
             algorithms: registration.algorithms,
             audiences: registration.audiences,
             replay: registration.replay,
+            may_review: registration.may_review,
             used: Mutex::default(),
         })
     }
@@ -147,7 +151,8 @@ impl Client {
         claims.check_audience(called, &self.audiences)?;
         let until = claims.check_times(now)?;
         let token_seen_before = self.note_use(claims.token_id()?, until, now)?;
-        Ok(Caller { client_id: Arc::clone(&self.id), token_seen_before })
+        let may_review = self.may_review;
+        Ok(Caller { client_id: Arc::clone(&self.id), token_seen_before, may_review })
     }
 
     /// Whether the token was used before, if that is no reason to refuse it.

@@ -82,6 +82,7 @@ fn registration(id: &str, issuer: Option<&str>, keys: Value) -> Registration {
         algorithms: SigningAlgorithm::ALL.to_vec(),
         audiences: Vec::new(),
         replay: Replay::LogOnly,
+        may_review: false,
     }
 }
 
@@ -151,7 +152,8 @@ fn check(mutation: impl FnOnce(&mut Draft), expected: Result<(), Reason>) {
     let mut draft = Draft::good();
     mutation(&mut draft);
     let answer = clients(Replay::Enforce).authenticate(Some(&draft.authorization()), CALLED, now());
-    let expected_caller = Caller { client_id: "lakeside".into(), token_seen_before: false };
+    let expected_caller =
+        Caller { client_id: "lakeside".into(), token_seen_before: false, may_review: false };
     match (answer, expected) {
         (Ok(caller), Ok(())) => assert_eq!(caller, expected_caller),
         (answer, expected) => {

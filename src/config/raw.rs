@@ -57,6 +57,8 @@ struct RawClient {
     audiences: Vec<String>,
     #[serde(default)]
     replay: Replay,
+    #[serde(default)]
+    reviews: bool,
 }
 
 /// Reads the file's text.
@@ -137,6 +139,7 @@ fn read_clients(folder: &Path, clients: Vec<RawClient>) -> Result<Vec<ClientSett
         algorithms: raw.algorithms.unwrap_or_else(|| SigningAlgorithm::ALL.to_vec()),
         audiences: raw.audiences,
         replay: raw.replay,
+        reviews: raw.reviews,
     });
     Ok(settings.collect())
 }

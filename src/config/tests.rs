@@ -57,6 +57,7 @@ fn every_setting_is_read() {
         algorithms: vec![SigningAlgorithm::Rs384],
         audiences: vec!["https://old-host.test/cds".to_owned()],
         replay: Replay::Enforce,
+        reviews: false,
     };
     let harbor = ClientSettings {
         id: "harbor".to_owned(),
@@ -66,6 +67,7 @@ fn every_setting_is_read() {
         algorithms: SigningAlgorithm::ALL.to_vec(),
         audiences: Vec::new(),
         replay: Replay::LogOnly,
+        reviews: false,
     };
     let expected = Config {
         public_base: Some("https://pa.lakeside-health.test/prior".to_owned()),

@@ -17,10 +17,29 @@ pub(super) async fn submit(
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    let version = PasVersion::from_segment(&version)
-        .ok_or_else(|| Problem::not_found("there is no such version of PAS here"))?;
+    let version = known(&version)?;
     let caller = app.caller(&headers, &uri)?;
     let bytes = body::read(&headers, body, app.limits).await?;
     let answer = app.service.submit_claim(&caller, version, &bytes).await?;
     Ok(([(header::CONTENT_TYPE, FHIR_JSON)], answer))
+}
+
+/// `POST /pas/{version}/Claim/$inquire`
+pub(super) async fn inquire(
+    State(app): State<App>,
+    Path(version): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<impl IntoResponse, Problem> {
+    let version = known(&version)?;
+    app.caller(&headers, &uri)?;
+    let bytes = body::read(&headers, body, app.limits).await?;
+    let answer = app.service.inquire_claim(version, &bytes).await?;
+    Ok(([(header::CONTENT_TYPE, FHIR_JSON)], answer))
+}
+
+fn known(segment: &str) -> Result<PasVersion, Problem> {
+    PasVersion::from_segment(segment)
+        .ok_or_else(|| Problem::not_found("there is no such version of PAS here"))
 }

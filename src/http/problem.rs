@@ -10,6 +10,7 @@ use crate::fhir::{Fault, FaultKind};
 use crate::render::outcome::of_faults;
 use crate::service::ServiceError;
 use crate::service::answer_hook::HookCallError;
+use crate::service::review::ReviewError;
 use crate::service::submit_claim::SubmitError;
 use crate::store::StoreError;
 
@@ -58,6 +59,19 @@ impl Problem {
         Problem::one(StatusCode::NOT_FOUND, FaultKind::NotFound, text)
     }
 
+    /// A known client that may not do this (403).
+    pub(super) fn forbidden() -> Problem {
+        let text = "this client may not see or decide cases";
+        Problem::one(StatusCode::FORBIDDEN, FaultKind::NotSupported, text)
+    }
+
+    /// A body that is not of the form that is asked for (400); says where, and no value.
+    pub(super) fn form(error: &serde_json::Error) -> Problem {
+        let (line, column) = (error.line(), error.column());
+        let text = format!("the body is no review: line {line}, column {column}");
+        Problem::one(StatusCode::BAD_REQUEST, FaultKind::Structure, &text)
+    }
+
     /// Nobody who may call (401), and not a word why.
     pub(super) fn unauthorized() -> Problem {
         Problem { status: StatusCode::UNAUTHORIZED, faults: None }
@@ -70,6 +84,28 @@ impl From<SubmitError> for Problem {
             SubmitError::Unreadable(faults) => refused(StatusCode::BAD_REQUEST, faults),
             SubmitError::Refused(faults) => refused(StatusCode::UNPROCESSABLE_ENTITY, faults),
             SubmitError::Failed(error) => failed(&error),
+        }
+    }
+}
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Problem {
+        failed(&error)
+    }
+}
+
+impl From<ReviewError> for Problem {
+    fn from(error: ReviewError) -> Problem {
+        let text = error.to_string();
+        match error {
+            ReviewError::NoSuchCase => Problem::not_found(&text),
+            ReviewError::Incomplete(_) => {
+                Problem::one(StatusCode::UNPROCESSABLE_ENTITY, FaultKind::Value, &text)
+            }
+            ReviewError::NothingWaits(_) | ReviewError::MovedOn(_) => {
+                Problem::one(StatusCode::CONFLICT, FaultKind::Duplicate, &text)
+            }
+            ReviewError::Failed(error) => failed(&error),
         }
     }
 }
@@ -94,7 +130,9 @@ fn refused(status: StatusCode, faults: Vec<Fault>) -> Problem {
 
 fn failed(error: &ServiceError) -> Problem {
     let status = match error {
-        ServiceError::Store(StoreError::Busy { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+        ServiceError::Store(StoreError::Busy { .. }) | ServiceError::MovedOn(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         ServiceError::Store(_) | ServiceError::Render(_) | ServiceError::Internal(_) => {
             StatusCode::INTERNAL_SERVER_ERROR
         }

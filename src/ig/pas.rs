@@ -132,12 +132,30 @@ pub mod extension {
     pub const HUMAN_REVIEWED: &str = "wasHumanReviewedFlag";
     /// Part of the reviewer: the person's NPI.
     pub const REVIEWER_NPI: &str = "reviewerNPI";
+    /// Of an error: what to do about it.
+    pub const ERROR_FOLLOW_UP: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-errorFollowupAction";
+    /// Of an error: the element at fault, as a FHIRPath.
+    pub const ERROR_PATH: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-errorPath";
+    /// Of an error: what is wrong; a string in 2.0.1, complex in 2.2.
+    pub const ERROR_ELEMENT: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-errorElement";
+    /// Part of the error element: the number of the note that says it.
+    pub const PROCESS_NOTE: &str = "processNote";
+    /// Part of the error element: what is wrong.
+    pub const ERROR: &str = "error";
 }
 
 /// The X12 code system of data element 306: what was done with a line.
 pub const X12_ACTION: &str = "https://codesystem.x12.org/005010/306";
 /// The X12 code system of decision reasons (external code list 886).
 pub const X12_REASON: &str = "https://codesystem.x12.org/external/886";
+
+/// The X12 code system of data element 901: why a request was rejected.
+pub const X12_REJECT: &str = "https://codesystem.x12.org/005010/901";
+/// The X12 code system of data element 889: what to do about it.
+pub const X12_FOLLOW_UP: &str = "https://codesystem.x12.org/005010/889";
 
 /// What was done with a line (X12 306), without the displays, which X12 licenses (trap T31).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! A PAS `$submit` body: taken apart, or refused with all its faults.
+//! A PAS `$submit` or `$inquire` body: taken apart, or refused with all its faults.
 //!
 //! Refuses what cannot be processed: wrong structure, missing or repeated elements, impossible
 //! dates, a patient who is not there.
@@ -35,12 +35,14 @@ pub enum Profile {
     V2_0_1,
     /// PAS 2.2.1.
     V2_2_1,
+    /// An inquiry, of any version: an example of what is looked for, which may have no items.
+    Inquiry,
 }
 
 impl Profile {
     fn is_version(self) -> bool {
         match self {
-            Profile::Common => false,
+            Profile::Common | Profile::Inquiry => false,
             Profile::V2_0_1 | Profile::V2_2_1 => true,
         }
     }
@@ -119,6 +121,8 @@ pub struct Line<'d> {
     pub sequence: u32,
     /// The values of the item's trace number extensions, in order.
     pub trace_numbers: Vec<Identifier<'d>>,
+    /// The codings of `item.productOrService`.
+    pub product: Vec<TypeCoding<'d>>,
 }
 
 impl<'d> PasRequest<'d> {
@@ -218,5 +222,6 @@ fn line(node: Node<'_>) -> Option<Line<'_>> {
     let numbers = extensions(node, "extension-itemTraceNumber");
     let trace_numbers =
         numbers.filter_map(|number| number.get("valueIdentifier")).map(identifier).collect();
-    Some(Line { node, sequence, trace_numbers })
+    let product = node.get("productOrService").map(type_codings).unwrap_or_default();
+    Some(Line { node, sequence, trace_numbers, product })
 }

@@ -29,6 +29,10 @@ pub struct Plan {
     no_authorization: Vec<FreeService>,
     /// How authorizations are given.
     pub authorization: AuthorizationTerms,
+    /// The codes with which a request is not processed.
+    pub refusals: RefusalCodes,
+    /// By when a request has to be decided.
+    pub clocks: Clocks,
     /// Whom to ask.
     pub contact: Contact,
 }
@@ -65,6 +69,33 @@ pub struct AuthorizationTerms {
     pub number_prefix: String,
     /// What the number of an undecided request begins with.
     pub reference_prefix: String,
+}
+
+/// The codes with which a request is not processed; X12 licenses their lists, so that a plan names
+/// its own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusalCodes {
+    /// Why, X12 901.
+    pub reason: String,
+    /// What to do, X12 889: correct it and send it again.
+    pub correct: String,
+    /// What to do, X12 889: do not send it again.
+    pub do_not_resend: String,
+}
+
+/// By when a request has to be decided, in hours from its receipt (clinical.md 10.2).
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clocks {
+    /// A drug, standard.
+    pub drug_hours: i64,
+    /// A drug, expedited.
+    pub drug_expedited_hours: i64,
+    /// Another item or service, standard.
+    pub service_hours: i64,
+    /// Another item or service, expedited.
+    pub service_expedited_hours: i64,
 }
 
 /// Whom to ask.

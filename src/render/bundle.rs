@@ -73,6 +73,33 @@ pub(super) fn collection(head: &Head<'_>, entries: &[(&str, &str)]) -> Result<St
     Ok(serde_json::to_string(&wire)?)
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WireParameters<'a> {
+    resource_type: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parameter: Vec<WireParameter<'a>>,
+}
+
+#[derive(Serialize)]
+struct WireParameter<'a> {
+    name: &'static str,
+    resource: &'a RawValue,
+}
+
+/// The JSON text of Parameters with each resource as a `return`; without any, of Parameters without
+/// parameters.
+///
+/// # Errors
+/// The text of a resource is not JSON.
+pub(super) fn parameters(resources: &[String]) -> Result<String, RenderError> {
+    let parameter = resources
+        .iter()
+        .map(|text| Ok(WireParameter { name: "return", resource: serde_json::from_str(text)? }))
+        .collect::<Result<_, RenderError>>()?;
+    Ok(serde_json::to_string(&WireParameters { resource_type: "Parameters", parameter })?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

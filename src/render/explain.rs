@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::trace::{self, CriterionTrace};
+use super::trace::{self, CriterionTrace, FactTrace};
 use super::words::plain;
 use crate::facts::{Case, Gap, Order, Source, SourceKind};
 use crate::policy::{Determination, Finding, Lack, Verdict};
@@ -20,8 +20,13 @@ const RECORDS: &[(&str, &str)] = &[
     ("Claim", "this request"),
     ("Condition", "diagnosis record"),
     ("Coverage", "coverage record"),
+    ("DetectedIssue", "warning in the records"),
+    ("DeviceRequest", "order"),
     ("DiagnosticReport", "report"),
+    ("DocumentReference", "document"),
     ("Encounter", "record of a stay or visit"),
+    ("ExplanationOfBenefit", "bill"),
+    ("Flag", "warning in the records"),
     ("MedicationAdministration", "record of a medication that was given"),
     ("MedicationDispense", "record of a medication that was handed out"),
     ("MedicationRequest", "prescription"),
@@ -63,6 +68,9 @@ pub struct ItemExplanation<'e> {
     pub reasons: &'e [String],
     /// One entry for each clause.
     pub criteria: Vec<ClauseExplanation<'e>>,
+    /// What a person can read and no rule reads.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to_read: Vec<FactTrace<'e>>,
     /// What kind of record each resource is that a clause names, in plain words.
     pub records: BTreeMap<&'e str, &'static str>,
 }
@@ -125,6 +133,7 @@ pub fn item<'e>(case: Case<'e>, verdict: &'e Verdict) -> ItemExplanation<'e> {
         determination: trace.determination,
         sentence: sentence(verdict.determination),
         reasons: trace.reasons,
+        to_read: trace.to_read,
         criteria: trace.criteria.into_iter().zip(&verdict.findings).map(clause).collect(),
         records: sources.map(|source| (&*source.resource, record(source))).collect(),
     }
@@ -215,6 +224,13 @@ impl ItemExplanation<'_> {
             let evidence = evidence(clause.finding);
             lines.extend(evidence.into_iter().map(|line| format!("    - {line}")));
         }
+        if !self.to_read.is_empty() {
+            lines.push("\n  For a person to read; it proves nothing by itself:".to_owned());
+        }
+        lines.extend(self.to_read.iter().map(|document| {
+            let date = document.date.as_deref().unwrap_or("no date");
+            format!("    - {} ({}, {date})", plain(document.says), plain(document.resource))
+        }));
         lines
     }
 }
@@ -226,7 +242,9 @@ fn record(source: &Source) -> &'static str {
     }
     let kind = source.element.split(['.', '[']).next().unwrap_or_default();
     match (kind, source.kind) {
-        ("MedicationRequest" | "ServiceRequest", SourceKind::Request) => "this order",
+        ("MedicationRequest" | "ServiceRequest" | "DeviceRequest", SourceKind::Request) => {
+            "this order"
+        }
         _ => RECORDS.iter().find(|(known, _)| *known == kind).map_or("record", |(_, words)| words),
     }
 }

@@ -49,6 +49,17 @@ pub fn of_issues(issues: &[Issue<'_>]) -> Result<String, RenderError> {
     Ok(write(&Resource::OperationOutcome(Box::new(outcome)))?)
 }
 
+/// An OperationOutcome beside an answer that says something and reports no fault.
+///
+/// # Errors
+/// None that input can cause.
+pub fn information(text: &str) -> Result<String, RenderError> {
+    let said = issue(&Issue { code: "informational", text, place: None });
+    let said = OperationOutcomeIssue { severity: "information".into(), ..said };
+    let outcome = OperationOutcome { issue: vec![said], ..OperationOutcome::default() };
+    Ok(write(&Resource::OperationOutcome(Box::new(outcome)))?)
+}
+
 fn issue(issue: &Issue<'_>) -> OperationOutcomeIssue {
     let text = words::plain(issue.text);
     OperationOutcomeIssue {

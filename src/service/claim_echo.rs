@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use crate::fhir::{Node, Pool};
-use crate::intake::pas_request::{Identifier, Line, Party, PasRequest};
+use crate::intake::pas_request::{Identifier, Line, Party, PasRequest, TypeCoding};
 use crate::intake::reader::is_npi_system;
 use crate::render::pas::{ClaimEcho, EchoedCoding, EchoedIdentifier, EchoedParty, RequestedDate};
 
@@ -51,14 +51,7 @@ impl<'d> Parties<'d> {
         ClaimEcho {
             full_url: &request.claim_url,
             identifier: request.claim_identifiers.first().and_then(echoed),
-            kind: request
-                .type_codings
-                .iter()
-                .filter_map(|coding| {
-                    let code = coding.code.as_deref()?;
-                    Some(EchoedCoding { system: coding.system.as_deref(), code })
-                })
-                .collect(),
+            kind: request.type_codings.iter().filter_map(coding).collect(),
             patient: self.patient.echoed(),
             insurer: self.insurer.echoed(),
             requestor: self.requestor.echoed(),
@@ -138,6 +131,16 @@ pub(super) fn resources<'d>(request: &PasRequest<'d>) -> Vec<(Cow<'d, str>, &'d 
         }
     }
     resources
+}
+
+/// The codings of what an item asks for.
+pub(super) fn product_codings<'e>(line: &'e Line<'_>) -> Vec<EchoedCoding<'e>> {
+    line.product.iter().filter_map(coding).collect()
+}
+
+fn coding<'e>(coding: &'e TypeCoding<'_>) -> Option<EchoedCoding<'e>> {
+    let code = coding.code.as_deref()?;
+    Some(EchoedCoding { system: coding.system.as_deref(), code })
 }
 
 /// The date of service of an item, which an answer borrows.

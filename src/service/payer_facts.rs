@@ -4,17 +4,20 @@ use super::{OnFile, Service};
 use crate::intake::dossier::Dossier;
 use crate::intake::payer::{self, Enrolled, Held, Listed};
 use crate::policy::Plan;
-use crate::store::{PayerFacts, Store, StoreError};
+use crate::store::{CaseId, PayerFacts, Store, StoreError};
 use crate::terms::{Coding, Day, Span, System, When};
 
 impl Service {
     /// Puts what the payer's own store holds into a dossier; the authorizations on file, newest
     /// first.
+    ///
+    /// What the case that is judged was given itself is no earlier request's.
     pub(super) async fn add_payer_facts(
         &self,
         dossier: &mut Dossier,
+        own_case: Option<&CaseId>,
     ) -> Result<Vec<OnFile>, StoreError> {
-        add_payer_facts(&*self.store, dossier, &self.rules.plan).await
+        add_payer_facts(&*self.store, dossier, &self.rules.plan, own_case).await
     }
 }
 
@@ -27,19 +30,21 @@ pub async fn take_payer_facts(
     dossier: &mut Dossier,
     plan: &Plan,
 ) -> Result<(), StoreError> {
-    add_payer_facts(store, dossier, plan).await.map(|_| ())
+    add_payer_facts(store, dossier, plan, None).await.map(|_| ())
 }
 
 async fn add_payer_facts(
     store: &dyn Store,
     dossier: &mut Dossier,
     plan: &Plan,
+    own_case: Option<&CaseId>,
 ) -> Result<Vec<OnFile>, StoreError> {
     let member_id = payer::member_id(dossier).to_owned();
     // Of a member who is not known nothing is known.
     let npis = if member_id.is_empty() { Vec::new() } else { payer::prescribers(dossier) };
     let facts = store.payer_facts(&member_id, &npis).await?;
-    let (on_file, held) = in_two(facts, member_id);
+    let (mut on_file, held) = in_two(facts, member_id);
+    on_file.retain(|it| Some(&it.case_id) != own_case);
     dossier.add_authorizations(on_file.iter().map(|it| it.fact.clone()).collect());
     dossier.add_payer_facts(&held, plan);
     Ok(on_file)

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::store::{ReceivedSubmission, StoredAnswer};
+use crate::store::{FurtherSubmission, ReceivedSubmission, StoredAnswer};
 use crate::terms::Day;
 
 /// The id of a case: ours, made by the service, and fit to be a FHIR `id`.
@@ -127,22 +127,31 @@ pub struct AnswerRecord {
     pub lines: Vec<LineRecord>,
 }
 
-/// A later answer to a case.
+/// A later answer to a case: of a reviewer, or to a submission that changes the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReviewRecord {
+pub struct NextAnswer {
     /// The case.
     pub case_id: CaseId,
-    /// The number of the answer that the reviewer saw.
+    /// The number of the answer that holds now, as whoever answers saw it.
     pub seen_answer: u32,
-    /// Who decided: a person's or a client's name with us.
-    pub reviewer: String,
+    /// Why there is another answer.
+    pub cause: Cause,
     /// The new answer, with all lines of the case.
     pub answer: AnswerRecord,
 }
 
-/// What became of a review.
+/// Why a case gets another answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A person decided; the name is a person's or a client's with us.
+    Review(String),
+    /// The client sent something more.
+    Submission(FurtherSubmission),
+}
+
+/// What became of a further answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reviewed {
+pub enum Answered {
     /// It is the case's current answer, and this is its number.
     Recorded(u32),
     /// Another answer was given in the meantime, with this number. Nothing was written.
@@ -181,6 +190,8 @@ pub struct CaseSummary {
     pub changed_at: Timestamp,
     /// The number of its current answer, from 1.
     pub current_answer: u32,
+    /// When the plan has to have decided; `None` where no clock runs.
+    pub due_at: Option<Timestamp>,
 }
 
 /// A whole case, as it stands now.
@@ -194,7 +205,7 @@ pub struct CaseFile {
     pub answer: StoredAnswer,
     /// The lines of the current answer, by sequence.
     pub lines: Vec<LineRecord>,
-    /// The submission that opened it.
+    /// Its newest submission, which says what is asked for now.
     pub submission: ReceivedSubmission,
 }
 

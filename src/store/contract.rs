@@ -9,9 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::store::{
-    AnswerRecord, AssertionRecord, Authorization, AuthorizationRow, CaseId, CaseState,
-    ContentDigest, HookCallRecord, Likeness, LineRecord, NumberSeries, PolicyEdition, ReviewRecord,
-    Reviewed, Saved, Store, StoreError, SubmissionKey, SubmissionRecord,
+    AnswerRecord, Answered, AssertionRecord, Authorization, AuthorizationRow, CaseId, CaseState,
+    Cause, ContentDigest, FurtherSubmission, HookCallRecord, Likeness, LineRecord, NextAnswer,
+    NumberSeries, PolicyEdition, Saved, Store, StoreError, SubmissionKey, SubmissionRecord,
 };
 
 /// Makes one test of each check. `$open` opens an empty store and returns it after a guard that
@@ -26,6 +26,9 @@ macro_rules! store_contract {
             another_client_or_other_content_is_no_repeat,
             a_repeat_gets_the_current_answer_once_the_case_moved_on,
             of_identical_submissions_at_the_same_time_one_is_stored,
+            a_further_submission_is_the_cases_newest_and_its_repeat_is_known,
+            cases_are_found_by_member_and_by_number,
+            what_is_due_first_comes_first,
             numbers_never_repeat,
             a_number_belongs_to_one_case,
             a_submission_that_is_refused_leaves_nothing,
@@ -131,6 +134,7 @@ pub(crate) fn submission(case: &str, content: char, ms: i64) -> SubmissionRecord
         body: r#"{"resourceType":"Bundle"}"#.into(),
         case_id: case_id(case),
         member_id: "M-100".into(),
+        due_at: None,
         answer: answer(&format!("answer to {case}"), ms, vec![line(1)]),
     }
 }
@@ -219,11 +223,11 @@ pub(crate) async fn another_client_or_other_content_is_no_repeat(store: Arc<dyn 
         .await;
 }
 
-fn review(case: &str, seen_answer: u32, lines: Vec<LineRecord>) -> ReviewRecord {
-    ReviewRecord {
+fn review(case: &str, seen_answer: u32, lines: Vec<LineRecord>) -> NextAnswer {
+    NextAnswer {
         case_id: case_id(case),
         seen_answer,
-        reviewer: "nurse-7".into(),
+        cause: Cause::Review("nurse-7".into()),
         answer: answer("reviewed", 100, lines),
     }
 }
@@ -231,7 +235,7 @@ fn review(case: &str, seen_answer: u32, lines: Vec<LineRecord>) -> ReviewRecord 
 pub(crate) async fn a_repeat_gets_the_current_answer_once_the_case_moved_on(store: Arc<dyn Store>) {
     store_all(&*store, [submission("first", 'a', 0)]).await;
     let decided = review("first", 1, vec![approved(1, "A-1")]);
-    assert_eq!(store.save_review(&decided).await.unwrap(), Reviewed::Recorded(2));
+    assert_eq!(store.save_answer(&decided).await.unwrap(), Answered::Recorded(2));
 
     assert_eq!(repeated_after(&*store, 200).await.as_deref(), Some("reviewed"));
     let file = store.case(&case_id("first")).await.unwrap().unwrap();
@@ -333,16 +337,72 @@ pub(crate) async fn a_review_of_an_answer_that_no_longer_holds_is_not_recorded(
 ) {
     store_all(&*store, [submission("first", 'a', 0)]).await;
     let decided = review("first", 1, vec![approved(1, "A-1")]);
-    assert_eq!(store.save_review(&decided).await.unwrap(), Reviewed::Recorded(2));
+    assert_eq!(store.save_answer(&decided).await.unwrap(), Answered::Recorded(2));
     let late = review("first", 1, vec![approved(1, "A-2")]);
-    assert_eq!(store.save_review(&late).await.unwrap(), Reviewed::MovedOn(2));
+    assert_eq!(store.save_answer(&late).await.unwrap(), Answered::MovedOn(2));
     let file = store.case(&case_id("first")).await.unwrap().unwrap();
     assert_eq!(file.lines, [approved(1, "A-1")]);
 }
 
 pub(crate) async fn a_review_of_an_unknown_case_is_not_recorded(store: Arc<dyn Store>) {
     let review = review("nowhere", 1, vec![line(1)]);
-    assert_eq!(store.save_review(&review).await.unwrap(), Reviewed::NoSuchCase);
+    assert_eq!(store.save_answer(&review).await.unwrap(), Answered::NoSuchCase);
+}
+
+pub(crate) async fn a_further_submission_is_the_cases_newest_and_its_repeat_is_known(
+    store: Arc<dyn Store>,
+) {
+    store_all(&*store, [submission("first", 'a', 0)]).await;
+    let more = submission("first", 'b', 10);
+    let next = NextAnswer {
+        cause: Cause::Submission(FurtherSubmission {
+            key: more.key.clone(),
+            bundle_identifier: more.bundle_identifier,
+            claim_identifier: Some("https://ehr.lakeside.test/claims|C-2".into()),
+            body: "{}".into(),
+        }),
+        ..review("first", 1, vec![line(1), line(2)])
+    };
+    assert_eq!(store.save_answer(&next).await.unwrap(), Answered::Recorded(2));
+
+    let file = store.case(&case_id("first")).await.unwrap().unwrap();
+    assert_eq!((file.submission.digest, file.lines.len()), (digest('b'), 2));
+    let repeat = store.find_repeat(&more.key).await.unwrap().unwrap();
+    assert_eq!((repeat.case_id, repeat.number), (case_id("first"), 2));
+    for claim in ["C-1", "C-2"] {
+        let claim = format!("https://ehr.lakeside.test/claims|{claim}");
+        let found = store.case_of_claim("M-100", &claim).await.unwrap();
+        assert_eq!(found, Some(case_id("first")));
+        assert_eq!(store.case_of_claim("M-200", &claim).await.unwrap(), None);
+    }
+}
+
+pub(crate) async fn cases_are_found_by_member_and_by_number(store: Arc<dyn Store>) {
+    let mut granted = submission("granted", 'a', 20);
+    granted.answer = answer("granted", 20, vec![approved(1, "A-1")]);
+    let mut other = submission("other", 'b', 30);
+    other.member_id = "M-200".into();
+    store_all(&*store, [submission("old", 'c', 10), granted, other]).await;
+
+    let found = store.cases_of("M-100", 5).await.unwrap();
+    assert_eq!(found, [case_id("granted"), case_id("old")]);
+    assert_eq!(store.cases_of("M-100", 1).await.unwrap(), [case_id("granted")]);
+    assert_eq!(store.case_of_number("A-1").await.unwrap(), Some(case_id("granted")));
+    assert_eq!(store.case_of_number("A-2").await.unwrap(), None);
+}
+
+pub(crate) async fn what_is_due_first_comes_first(store: Arc<dyn Store>) {
+    let due = |case, content, due_at| {
+        let mut record = submission(case, content, 0);
+        record.due_at = due_at;
+        record
+    };
+    let records =
+        [due("never", 'a', None), due("later", 'b', Some(at(90))), due("soon", 'c', Some(at(50)))];
+    store_all(&*store, records).await;
+    let waiting = store.pending_cases(5).await.unwrap();
+    let ids: Vec<_> = waiting.iter().map(|case| (case.case_id.as_str(), case.due_at)).collect();
+    assert_eq!(ids, [("soon", Some(at(50))), ("later", Some(at(90))), ("never", None)]);
 }
 
 pub(crate) async fn only_pended_cases_wait_and_the_oldest_comes_first(store: Arc<dyn Store>) {
@@ -381,7 +441,7 @@ pub(crate) async fn only_current_authorizations_of_the_member_are_found(store: A
     assert_eq!((found[0].client.as_str(), &found[0].digest), ("lakeside", &digest('a')));
 
     let withdrawn = review("first", 1, vec![line(1), line(2)]);
-    assert_eq!(store.save_review(&withdrawn).await.unwrap(), Reviewed::Recorded(2));
+    assert_eq!(store.save_answer(&withdrawn).await.unwrap(), Answered::Recorded(2));
     assert_eq!(authorizations(&store).await, []);
 }
 

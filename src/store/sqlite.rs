@@ -22,8 +22,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
 
 use crate::store::{
-    CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness, NumberSeries,
-    PayerFacts, ReceivedRequest, RequestPlace, ReviewRecord, Reviewed, Saved, Store, StoreError,
+    Answered, CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness,
+    NextAnswer, NumberSeries, PayerFacts, ReceivedRequest, RequestPlace, Saved, Store, StoreError,
     StoreFuture, StoredAnswer, StoredAssertion, SubmissionKey, SubmissionRecord,
 };
 use crate::terms::Npi;
@@ -248,8 +248,24 @@ impl Store for SqliteStore {
         attempt!("list pended cases", self.read_pending(limit))
     }
 
-    fn save_review<'a>(&'a self, record: &'a ReviewRecord) -> StoreFuture<'a, Reviewed> {
-        attempt!("store a review", self.write_review(record))
+    fn case_of_number<'a>(&'a self, number: &'a str) -> StoreFuture<'a, Option<CaseId>> {
+        attempt!("look for a number", self.read_case_of_number(number))
+    }
+
+    fn cases_of<'a>(&'a self, member_id: &'a str, limit: u32) -> StoreFuture<'a, Vec<CaseId>> {
+        attempt!("list a member's cases", self.read_cases_of(member_id, limit))
+    }
+
+    fn case_of_claim<'a>(
+        &'a self,
+        member_id: &'a str,
+        claim_identifier: &'a str,
+    ) -> StoreFuture<'a, Option<CaseId>> {
+        attempt!("look for a Claim", self.read_case_of_claim(member_id, claim_identifier))
+    }
+
+    fn save_answer<'a>(&'a self, record: &'a NextAnswer) -> StoreFuture<'a, Answered> {
+        attempt!("store a further answer", self.write_answer(record))
     }
 
     fn ready(&self) -> StoreFuture<'_, ()> {

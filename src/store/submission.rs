@@ -69,8 +69,23 @@ pub struct SubmissionRecord {
     pub case_id: CaseId,
     /// The member's id with the payer.
     pub member_id: String,
+    /// When the plan has to have decided; `None` where no clock runs.
+    pub due_at: Option<Timestamp>,
     /// The first answer. Its guide is the one that the submission was written for.
     pub answer: AnswerRecord,
+}
+
+/// A submission to a case that is there: a change of the request, or more evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FurtherSubmission {
+    /// Client, content and time.
+    pub key: SubmissionKey,
+    /// The Bundle's identifier, as `system|value`.
+    pub bundle_identifier: Option<String>,
+    /// The Claim's identifier, as `system|value`.
+    pub claim_identifier: Option<String>,
+    /// The whole body, as received.
+    pub body: String,
 }
 
 /// What became of a submission.

@@ -7,6 +7,8 @@ mod architecture;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod case_life;
+#[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod clients;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, FHIR_JSON, Server, extensions, fixture, json, objects, stories};
 
-const VERSIONS: [&str; 2] = ["2.0.1", "2.2.1"];
+pub(crate) const VERSIONS: [&str; 2] = ["2.0.1", "2.2.1"];
 
 /// What the folder's name promises for each line.
 fn promised(story: &str) -> &'static str {
@@ -38,12 +38,12 @@ fn one(bundle: &Value, kind: &str) -> Value {
     found[0].clone()
 }
 
-fn claim_response(answer: &Answer) -> Value {
+pub(crate) fn claim_response(answer: &Answer) -> Value {
     one(&answer.good(), "ClaimResponse")
 }
 
 /// The review action's code and number of a line.
-fn action(item: &Value) -> (String, Option<String>) {
+pub(crate) fn action(item: &Value) -> (String, Option<String>) {
     let adjudication = &item["adjudication"][0];
     let action = extensions(adjudication, "/extension-reviewAction");
     assert_eq!(action.len(), 1, "{item}");
@@ -54,12 +54,12 @@ fn action(item: &Value) -> (String, Option<String>) {
     (code.to_owned(), number)
 }
 
-fn actions(answer: &Answer) -> Vec<String> {
+pub(crate) fn actions(answer: &Answer) -> Vec<String> {
     let response = claim_response(answer);
     response["item"].as_array().unwrap().iter().map(|item| action(item).0).collect()
 }
 
-fn number(answer: &Answer) -> String {
+pub(crate) fn number(answer: &Answer) -> String {
     claim_response(answer)["preAuthRef"].as_str().unwrap().to_owned()
 }
 
@@ -345,7 +345,7 @@ fn a_request_to_cancel_or_change_is_never_approved_by_itself() {
     let at = story.find("https://codesystem.x12.org/005010/1322").unwrap();
     let code = at + story[at..].find("\"I\"").unwrap();
     assert!(code - at < 100, "the code stands beside its system");
-    for other in ["3", "R", "S"] {
+    for other in ["3", "R", "S", "1"] {
         let body = format!("{}\"{other}\"{}", &story[..code], &story[code + 3..]);
         assert_eq!(actions(&server.submit("2.2.1", body)), ["A4"], "{other}");
     }

@@ -48,7 +48,8 @@ pub(super) fn check(claim: Node<'_>, profile: Profile, faults: &mut Faults) {
         check_identifiers(claim, profile, faults);
     }
     // pas.md T9: the text lets a Claim that cancels everything leave its items out
-    if claim.get("item").is_none() && !cancels_all(claim) {
+    let may_be_without = profile == Profile::Inquiry || cancels_all(claim);
+    if claim.get("item").is_none() && !may_be_without {
         faults.missing(claim, "item");
     }
     check_numbered(claim, faults);

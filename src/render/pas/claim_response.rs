@@ -1,7 +1,9 @@
 //! The `ClaimResponse` itself.
 
 use super::notes::Notes;
-use super::{ClaimAnswer, EchoedCoding, EchoedParty, LineAction, line};
+use super::{
+    AnswerTo, ClaimAnswer, EchoedCoding, EchoedParty, LineAction, ReviewedBy, error, line,
+};
 use crate::fhir::write::r4::resources::ClaimResponse;
 use crate::fhir::write::r4::types::{
     CodeableConcept, Extension, ExtensionValue, Identifier, Period, Reference,
@@ -17,7 +19,10 @@ pub(super) fn build(answer: &ClaimAnswer<'_>) -> ClaimResponse {
     let (system, value) = answer.response_identifier;
     ClaimResponse {
         id: Some(answer.response_id.into()),
-        meta: Some(Box::new(build::meta(profile::CLAIM_RESPONSE))),
+        meta: Some(Box::new(build::meta(match answer.to {
+            AnswerTo::Submission => profile::CLAIM_RESPONSE,
+            AnswerTo::Inquiry => profile::INQUIRY_RESPONSE,
+        }))),
         extension: reviewer(answer).into_iter().collect(),
         identifier: vec![build::identifier(Some(system), value)],
         status: "active".into(),
@@ -29,11 +34,12 @@ pub(super) fn build(answer: &ClaimAnswer<'_>) -> ClaimResponse {
         requestor: Some(Box::new(party(claim.requestor))),
         request: Some(Box::new(request(answer))),
         // PAS 2.2.1 ClaimResponseOutcome has no `queued`; pending is A4 on the item (trap T4).
-        outcome: "complete".into(),
+        outcome: if answer.errors.is_empty() { "complete" } else { "error" }.into(),
         // rulings 32: equal to `reviewAction.number`
         pre_auth_ref: number(answer).map(Into::into),
         pre_auth_period: whole_period(answer).map(Box::new),
         item,
+        error: error::build(answer, &mut notes),
         process_note: notes.into_process_notes(),
         ..ClaimResponse::default()
     }
@@ -72,40 +78,42 @@ fn request(answer: &ClaimAnswer<'_>) -> Reference {
 
 fn number<'a>(answer: &ClaimAnswer<'a>) -> Option<&'a str> {
     answer.lines.iter().find_map(|line| match line.action {
-        LineAction::Certified { number, .. } => Some(number),
-        LineAction::Pended { .. } | LineAction::NotRequired | LineAction::Denied { .. } => None,
+        LineAction::Certified { number, .. } | LineAction::Modified { number, .. } => Some(number),
+        LineAction::Pended { .. }
+        | LineAction::NotRequired
+        | LineAction::Cancelled
+        | LineAction::Denied { .. } => None,
     })
 }
 
 /// From the first day on which a certified line holds to the last (rulings 32).
 fn whole_period(answer: &ClaimAnswer<'_>) -> Option<Period> {
     let periods = answer.lines.iter().filter_map(|line| match line.action {
-        LineAction::Certified { valid_from, valid_to, .. } => Some((valid_from, valid_to)),
-        LineAction::Pended { .. } | LineAction::NotRequired | LineAction::Denied { .. } => None,
+        LineAction::Certified { valid_from, valid_to, .. }
+        | LineAction::Modified { valid_from, valid_to, .. } => Some((valid_from, valid_to)),
+        LineAction::Pended { .. }
+        | LineAction::NotRequired
+        | LineAction::Cancelled
+        | LineAction::Denied { .. } => None,
     });
     let (start, end): (Day, Day) =
         periods.reduce(|whole, next| (whole.0.min(next.0), whole.1.max(next.1)))?;
     Some(build::period(&start.to_string(), &end.to_string()))
 }
 
-/// Who reviewed a denial, where the version can say it (PAS 2.2.1, 2.13).
+/// Who reviewed, where the version can say it (PAS 2.2.1, 2.13).
 fn reviewer(answer: &ClaimAnswer<'_>) -> Option<Extension> {
-    if !answer.version.has_reviewer() {
-        return None;
-    }
-    answer.lines.iter().find_map(|line| match line.action {
-        LineAction::Denied { reviewer, .. } => Some(reviewed_by(reviewer)),
-        LineAction::Certified { .. } | LineAction::Pended { .. } | LineAction::NotRequired => None,
-    })
-}
-
-fn reviewed_by(reviewer: Option<Npi>) -> Extension {
-    let flag = ExtensionValue::Boolean(reviewer.is_some().into());
+    let reviewed_by = answer.reviewed_by.filter(|_| answer.version.has_reviewer())?;
+    let (by_person, npi) = match reviewed_by {
+        ReviewedBy::Person(npi) => (true, npi),
+        ReviewedBy::Nobody => (false, None),
+    };
+    let flag = ExtensionValue::Boolean(by_person.into());
     let mut parts = vec![build::extension(extension::HUMAN_REVIEWED, flag)];
-    if let Some(npi) = reviewer {
+    if let Some(npi) = npi {
         let identifier = build::identifier(Some(Npi::SYSTEM), &npi.to_string());
         let value = ExtensionValue::Identifier(Box::new(identifier));
         parts.push(build::extension(extension::REVIEWER_NPI, value));
     }
-    build::complex(extension::REVIEWER, parts)
+    Some(build::complex(extension::REVIEWER, parts))
 }

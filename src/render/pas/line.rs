@@ -7,6 +7,7 @@ use crate::fhir::write::r4::types::{Extension, ExtensionValue, Period, PositiveI
 use crate::ig::ADJUDICATION;
 use crate::ig::pas::{ReviewAction, X12_ACTION, X12_REASON, extension};
 use crate::render::build;
+use crate::terms::Day;
 
 pub(super) fn build(line: &LineAnswer<'_>, notes: &mut Notes) -> ClaimResponseItem {
     let mut extensions: Vec<Extension> = line
@@ -39,12 +40,7 @@ pub(super) fn build(line: &LineAnswer<'_>, notes: &mut Notes) -> ClaimResponseIt
 fn of_action(action: &LineAction<'_>) -> Vec<Extension> {
     match action {
         LineAction::Certified { issued_on, valid_from, valid_to, provider, .. } => {
-            let issued = ExtensionValue::Date(issued_on.to_string().into());
-            let period = build::period(&valid_from.to_string(), &valid_to.to_string());
-            let mut extensions = vec![
-                build::extension(extension::ITEM_ISSUE_DATE, issued),
-                build::extension(extension::ITEM_PERIOD, ExtensionValue::Period(Box::new(period))),
-            ];
+            let mut extensions = issued(*issued_on, *valid_from, *valid_to);
             extensions.extend(provider.map(authorized_provider));
             extensions
         }
@@ -52,8 +48,21 @@ fn of_action(action: &LineAction<'_>) -> Vec<Extension> {
             let number = ExtensionValue::String((*reference).into());
             vec![build::extension(extension::ADMINISTRATION_REFERENCE, number)]
         }
-        LineAction::NotRequired | LineAction::Denied { .. } => Vec::new(),
+        LineAction::Modified { issued_on, valid_from, valid_to, .. } => {
+            issued(*issued_on, *valid_from, *valid_to)
+        }
+        LineAction::NotRequired | LineAction::Cancelled | LineAction::Denied { .. } => Vec::new(),
     }
+}
+
+/// When a line was authorized, and from when to when that holds.
+fn issued(issued_on: Day, valid_from: Day, valid_to: Day) -> Vec<Extension> {
+    let issued = ExtensionValue::Date(issued_on.to_string().into());
+    let period = build::period(&valid_from.to_string(), &valid_to.to_string());
+    vec![
+        build::extension(extension::ITEM_ISSUE_DATE, issued),
+        build::extension(extension::ITEM_PERIOD, ExtensionValue::Period(Box::new(period))),
+    ]
 }
 
 fn authorized_provider(provider: &str) -> Extension {
@@ -79,10 +88,10 @@ fn review_action(action: &LineAction<'_>) -> Extension {
     let (code, number, reasons): (_, Option<&str>, &[&str]) = match action {
         LineAction::Certified { number, .. } => (ReviewAction::Certified, Some(number), &[]),
         LineAction::Pended { .. } => (ReviewAction::Pended, None, &[]),
+        LineAction::Modified { number, .. } => (ReviewAction::Modified, Some(number), &[]),
         LineAction::NotRequired => (ReviewAction::NotRequired, None, &[]),
-        LineAction::Denied { number, reason_codes, .. } => {
-            (ReviewAction::NotCertified, *number, reason_codes)
-        }
+        LineAction::Cancelled => (ReviewAction::Cancelled, None, &[]),
+        LineAction::Denied { reason_codes, .. } => (ReviewAction::NotCertified, None, reason_codes),
     };
     let concept =
         |system, code| ExtensionValue::CodeableConcept(Box::new(build::concept(system, code)));
@@ -104,9 +113,12 @@ fn review_action(action: &LineAction<'_>) -> Extension {
 
 fn note_numbers(action: &LineAction<'_>, notes: &mut Notes) -> Vec<PositiveInt> {
     match action {
-        LineAction::Pended { notes: texts, .. } | LineAction::Denied { notes: texts, .. } => {
+        LineAction::Certified { notes: texts, .. }
+        | LineAction::Modified { notes: texts, .. }
+        | LineAction::Pended { notes: texts, .. }
+        | LineAction::Denied { notes: texts, .. } => {
             texts.iter().filter_map(|text| notes.number(text)).collect()
         }
-        LineAction::Certified { .. } | LineAction::NotRequired => Vec::new(),
+        LineAction::NotRequired | LineAction::Cancelled => Vec::new(),
     }
 }

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
+use super::submissions::{Received, insert_submission};
 use super::{SqliteStore, row, submissions};
 use crate::store::{
-    AnswerRecord, Authorization, AuthorizationRow, CaseFile, CaseId, CaseSummary, LineRecord,
-    NumberSeries, ReviewRecord, Reviewed, StoredAnswer,
+    AnswerRecord, Answered, Authorization, AuthorizationRow, CaseFile, CaseId, CaseSummary, Cause,
+    LineRecord, NextAnswer, NumberSeries, StoredAnswer,
 };
 
 impl SqliteStore {
@@ -33,7 +34,7 @@ impl SqliteStore {
         .bind(summary.current_answer)
         .fetch_all(&mut *snapshot)
         .await?;
-        let submission = submissions::first_submission(&mut snapshot, case_id).await?;
+        let submission = submissions::newest_submission(&mut snapshot, case_id).await?;
         Ok(Some(CaseFile {
             state: row::state(&head)?,
             answer: answer_from(&answer)?,
@@ -46,7 +47,7 @@ impl SqliteStore {
     pub(super) async fn read_pending(&self, limit: u32) -> sqlx::Result<Vec<CaseSummary>> {
         let rows = sqlx::query(
             "SELECT * FROM prior_auth_case WHERE state = 'pended'
-             ORDER BY changed_at_ms, case_id LIMIT ?1",
+             ORDER BY due_at_ms IS NULL, due_at_ms, changed_at_ms, case_id LIMIT ?1",
         )
         .bind(limit)
         .fetch_all(&self.readers)
@@ -54,7 +55,50 @@ impl SqliteStore {
         rows.iter().map(summary_from).collect()
     }
 
-    pub(super) async fn write_review(&self, record: &ReviewRecord) -> sqlx::Result<Reviewed> {
+    pub(super) async fn read_case_of_number(&self, number: &str) -> sqlx::Result<Option<CaseId>> {
+        let row = sqlx::query("SELECT case_id FROM issued_number WHERE number = ?1")
+            .bind(number)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(row::case_id).transpose()
+    }
+
+    pub(super) async fn read_cases_of(
+        &self,
+        member_id: &str,
+        limit: u32,
+    ) -> sqlx::Result<Vec<CaseId>> {
+        let rows = sqlx::query(
+            "SELECT case_id FROM prior_auth_case WHERE member_id = ?1
+             ORDER BY opened_at_ms DESC, case_id LIMIT ?2",
+        )
+        .bind(member_id)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(row::case_id).collect()
+    }
+
+    pub(super) async fn read_case_of_claim(
+        &self,
+        member_id: &str,
+        claim_identifier: &str,
+    ) -> sqlx::Result<Option<CaseId>> {
+        let row = sqlx::query(
+            "SELECT case_id FROM prior_auth_case JOIN submission USING (case_id)
+             WHERE member_id = ?1 AND claim_identifier = ?2
+             ORDER BY submission_id DESC LIMIT 1",
+        )
+        .bind(member_id)
+        .bind(claim_identifier)
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(row::case_id).transpose()
+    }
+
+    /// The lock is taken before the look at the current answer, so that of two answers that were
+    /// made from the same one the second is refused.
+    pub(super) async fn write_answer(&self, record: &NextAnswer) -> sqlx::Result<Answered> {
         let mut transaction = self.begin_writing().await?;
         let current: Option<u32> =
             sqlx::query_scalar("SELECT current_answer FROM prior_auth_case WHERE case_id = ?1")
@@ -62,23 +106,31 @@ impl SqliteStore {
                 .fetch_optional(&mut *transaction)
                 .await?;
         let number = match current {
-            None => return Ok(Reviewed::NoSuchCase),
+            None => return Ok(Answered::NoSuchCase),
             Some(current) if current != record.seen_answer => {
-                return Ok(Reviewed::MovedOn(current));
+                return Ok(Answered::MovedOn(current));
             }
             Some(current) => current.saturating_add(1),
         };
         insert_answer(&mut transaction, &record.case_id, number, &record.answer).await?;
         move_on(&mut transaction, record, number).await?;
-        insert_audit(
-            &mut transaction,
-            (&record.reviewer, "case-reviewed"),
-            &record.case_id,
-            record.answer.given_at,
-        )
-        .await?;
+        let by = match &record.cause {
+            Cause::Review(reviewer) => (reviewer.as_str(), "case-reviewed"),
+            Cause::Submission(further) => {
+                let received = Received {
+                    key: &further.key,
+                    bundle_identifier: further.bundle_identifier.as_deref(),
+                    claim_identifier: further.claim_identifier.as_deref(),
+                    body: &further.body,
+                    guide: &record.answer.guide,
+                };
+                insert_submission(&mut transaction, &record.case_id, number, &received).await?;
+                (further.key.client.as_str(), "submission-answered")
+            }
+        };
+        insert_audit(&mut transaction, by, &record.case_id, record.answer.given_at).await?;
         transaction.commit().await?;
-        Ok(Reviewed::Recorded(number))
+        Ok(Answered::Recorded(number))
     }
 }
 
@@ -109,7 +161,7 @@ pub(super) async fn authorizations(
 
 async fn move_on(
     connection: &mut SqliteConnection,
-    record: &ReviewRecord,
+    record: &NextAnswer,
     number: u32,
 ) -> sqlx::Result<()> {
     sqlx::query(
@@ -248,6 +300,7 @@ fn summary_from(row: &SqliteRow) -> sqlx::Result<CaseSummary> {
         opened_at: row::timestamp(row, "opened_at_ms")?,
         changed_at: row::timestamp(row, "changed_at_ms")?,
         current_answer: row::number(row, "current_answer")?,
+        due_at: row::maybe_timestamp(row, "due_at_ms")?,
     })
 }
 

@@ -32,6 +32,14 @@ pub(super) fn timestamp(row: &SqliteRow, column: &'static str) -> sqlx::Result<T
     Timestamp::from_millisecond(row.try_get(column)?).map_err(unreadable(column))
 }
 
+pub(super) fn maybe_timestamp(
+    row: &SqliteRow,
+    column: &'static str,
+) -> sqlx::Result<Option<Timestamp>> {
+    let ms: Option<i64> = row.try_get(column)?;
+    ms.map(|ms| Timestamp::from_millisecond(ms).map_err(unreadable(column))).transpose()
+}
+
 pub(super) fn day(row: &SqliteRow, column: &'static str) -> sqlx::Result<Day> {
     text(row, column)?.parse().map_err(unreadable(column))
 }

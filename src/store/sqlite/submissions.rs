@@ -26,7 +26,14 @@ impl SqliteStore {
             return Ok(Saved::AlreadyThere(answer));
         }
         insert_case(&mut transaction, record).await?;
-        insert_submission(&mut transaction, record).await?;
+        let opening = Received {
+            key: &record.key,
+            bundle_identifier: record.bundle_identifier.as_deref(),
+            claim_identifier: record.claim_identifier.as_deref(),
+            body: &record.body,
+            guide: &record.answer.guide,
+        };
+        insert_submission(&mut transaction, &record.case_id, 1, &opening).await?;
         cases::insert_answer(&mut transaction, &record.case_id, 1, &record.answer).await?;
         cases::insert_audit(
             &mut transaction,
@@ -135,52 +142,67 @@ async fn insert_case(
 ) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO prior_auth_case
-             (case_id, member_id, current_answer, state, opened_at_ms, changed_at_ms)
-         VALUES (?1, ?2, 1, ?3, ?4, ?5)",
+             (case_id, member_id, current_answer, state, opened_at_ms, changed_at_ms, due_at_ms)
+         VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6)",
     )
     .bind(record.case_id.as_str())
     .bind(&record.member_id)
     .bind(record.answer.state.as_str())
     .bind(record.key.received_at.as_millisecond())
     .bind(record.answer.given_at.as_millisecond())
+    .bind(record.due_at.map(jiff::Timestamp::as_millisecond))
     .execute(connection)
     .await
     .map(|_| ())
 }
 
-async fn insert_submission(
+/// A submission as it is stored, whether it opens a case or belongs to one.
+pub(super) struct Received<'r> {
+    pub(super) key: &'r SubmissionKey,
+    pub(super) bundle_identifier: Option<&'r str>,
+    pub(super) claim_identifier: Option<&'r str>,
+    pub(super) body: &'r str,
+    pub(super) guide: &'r str,
+}
+
+/// Stores a submission with the number of the answer that it gets.
+pub(super) async fn insert_submission(
     connection: &mut SqliteConnection,
-    record: &SubmissionRecord,
+    case_id: &CaseId,
+    answer_number: u32,
+    received: &Received<'_>,
 ) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO submission
              (case_id, client, content_digest, received_at_ms, guide, bundle_identifier,
-              claim_identifier, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+              claim_identifier, answer_number, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )
-    .bind(record.case_id.as_str())
-    .bind(&record.key.client)
-    .bind(record.key.digest.as_str())
-    .bind(record.key.received_at.as_millisecond())
-    .bind(&record.answer.guide)
-    .bind(&record.bundle_identifier)
-    .bind(&record.claim_identifier)
-    .bind(&record.body)
+    .bind(case_id.as_str())
+    .bind(&received.key.client)
+    .bind(received.key.digest.as_str())
+    .bind(received.key.received_at.as_millisecond())
+    .bind(received.guide)
+    .bind(received.bundle_identifier)
+    .bind(received.claim_identifier)
+    .bind(answer_number)
+    .bind(received.body)
     .execute(connection)
     .await
     .map(|_| ())
 }
 
-/// The submission that opened a case.
-pub(super) async fn first_submission(
+/// The newest submission of a case.
+pub(super) async fn newest_submission(
     connection: &mut SqliteConnection,
     case_id: &CaseId,
 ) -> sqlx::Result<ReceivedSubmission> {
-    let row =
-        sqlx::query("SELECT * FROM submission WHERE case_id = ?1 ORDER BY submission_id LIMIT 1")
-            .bind(case_id.as_str())
-            .fetch_one(connection)
-            .await?;
+    let row = sqlx::query(
+        "SELECT * FROM submission WHERE case_id = ?1 ORDER BY submission_id DESC LIMIT 1",
+    )
+    .bind(case_id.as_str())
+    .fetch_one(connection)
+    .await?;
     Ok(ReceivedSubmission {
         client: row::text(&row, "client")?,
         digest: row::digest(&row)?,

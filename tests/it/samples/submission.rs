@@ -2,8 +2,8 @@
 
 use priorauth::ig::PasVersion;
 use priorauth::render::pas::{
-    ClaimAnswer, ClaimEcho, EchoedCoding, EchoedIdentifier, EchoedParty, LineAction, LineAnswer,
-    RequestedDate, response_bundle,
+    AnswerError, AnswerTo, Authorized, ClaimAnswer, ClaimEcho, EchoedCoding, EchoedIdentifier,
+    EchoedParty, LineAction, LineAnswer, RequestedDate, ReviewedBy, response_bundle,
 };
 use priorauth::terms::{Day, Npi};
 
@@ -19,7 +19,7 @@ pub(crate) fn answer(
     actions: Vec<LineAction<'_>>,
     with_claim: bool,
 ) -> String {
-    let claim = claim(version, actions.len());
+    let claim = claim(version, actions.len().max(1));
     let (patient, insurer, requestor, coverage) = resources();
     let mut echoed = vec![
         (PATIENT, patient.as_str()),
@@ -32,6 +32,12 @@ pub(crate) fn answer(
         echoed.push((COVERAGE, &coverage));
     }
     let number = EchoedIdentifier { system: Some("urn:trnorg:1234567893"), value: "PA-20260302-1" };
+    let by_person = actions
+        .iter()
+        .any(|action| matches!(action, LineAction::Denied { .. } | LineAction::Modified { .. }));
+    let reviewed_by = by_person.then(|| ReviewedBy::Person(Npi::parse("1234567893").ok()));
+    // Nothing is said of a line only where the request was not processed at all.
+    let errors = if actions.is_empty() { vec![refused()] } else { Vec::new() };
     let lines = (1_u32..).zip(actions).map(|(sequence, action)| LineAnswer {
         sequence,
         trace_numbers: vec![EchoedIdentifier { system: number.system, value: "LINE-7" }],
@@ -40,6 +46,7 @@ pub(crate) fn answer(
     });
     response_bundle(&ClaimAnswer {
         version,
+        to: AnswerTo::Submission,
         bundle_id: "0b2f8a6e-52a4-4d5e-8a51-7d7a60f5b001",
         bundle_identifier: ("https://ehr.lakeside.test/bundle", "SUB-1"),
         timestamp: "2026-03-02T09:30:00Z",
@@ -57,7 +64,9 @@ pub(crate) fn answer(
             requestor: entry(REQUESTOR),
         },
         echoed,
+        reviewed_by,
         lines: lines.collect(),
+        errors,
     })
     .unwrap()
 }
@@ -69,6 +78,7 @@ pub(crate) fn certified() -> LineAction<'static> {
         valid_from: day("2026-03-16"),
         valid_to: day("2026-06-13"),
         provider: Some(REQUESTOR),
+        notes: Vec::new(),
     }
 }
 
@@ -84,10 +94,35 @@ pub(crate) fn pended() -> LineAction<'static> {
 
 pub(crate) fn denied() -> LineAction<'static> {
     LineAction::Denied {
-        number: None,
         reason_codes: vec!["0V"],
         notes: vec!["The reviewer's reason, in words.".to_owned()],
-        reviewer: Some(Npi::parse("1234567893").unwrap()),
+    }
+}
+
+pub(crate) fn modified() -> LineAction<'static> {
+    LineAction::Modified {
+        number: "AUTH-0000019",
+        issued_on: day("2026-03-02"),
+        valid_from: day("2026-03-16"),
+        valid_to: day("2026-06-13"),
+        authorized: Authorized {
+            product: vec![EchoedCoding {
+                system: Some("http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"),
+                code: "J9999",
+            }],
+            quantity: Some("1"),
+            service: Some(RequestedDate::Date("2026-03-16")),
+        },
+        notes: vec!["One dose is authorized.".to_owned()],
+    }
+}
+
+fn refused() -> AnswerError<'static> {
+    AnswerError {
+        reason_code: "33",
+        follow_up_code: "C",
+        path: "Claim.related.claim",
+        text: "The request that is to be changed is not on file.",
     }
 }
 
@@ -98,6 +133,9 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<LineAction<'static>>)> {
         ("pend", vec![pended()]),
         ("not-required", vec![LineAction::NotRequired]),
         ("denied-by-a-person", vec![denied()]),
+        ("modified-by-a-person", vec![modified()]),
+        ("cancelled", vec![LineAction::Cancelled]),
+        ("refused", Vec::new()),
         ("mixed", vec![certified(), pended(), LineAction::NotRequired]),
     ]
 }

@@ -1,0 +1,161 @@
+//! A case's lines in the words of one version of the guide.
+
+use std::borrow::Cow;
+
+use super::claim_echo::{Parties, Serviced, echoed, resources};
+use super::line::{StoredLine, StoredReview, action};
+use super::world::instant;
+use super::{Service, ServiceError};
+use crate::ig::PasVersion;
+use crate::intake::pas_request::{Line, PasRequest};
+use crate::render::pas::{
+    AnswerError, AnswerTo, ClaimAnswer, EchoedIdentifier, LineAnswer, ReviewedBy, inquiry_answer,
+    response_bundle,
+};
+use crate::store::LineRecord;
+use crate::terms::Npi;
+
+/// What is said to one request.
+pub(super) struct Saying<'s> {
+    pub(super) version: PasVersion,
+    pub(super) to: AnswerTo,
+    pub(super) lines: &'s [LineRecord],
+    /// Why the request was not processed at all.
+    pub(super) refusal: Option<Refusal>,
+}
+
+/// Why a request that can be read is not processed (PAS 2.3: 200 with an error).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The Claim that is to be changed is not on file for this member and client.
+    UnknownPrior,
+    /// What is to be changed was denied: a new request is needed (PAS 2.7).
+    Denied,
+    /// An item that was withdrawn comes back.
+    CancelledComesBack,
+}
+
+impl Refusal {
+    fn in_words(self) -> (&'static str, &'static str) {
+        match self {
+            Refusal::UnknownPrior => {
+                ("Claim.related.claim", "The request that is to be changed is not on file.")
+            }
+            Refusal::Denied => (
+                "Claim.related.claim",
+                "A request that was denied cannot be changed; please send a new one.",
+            ),
+            Refusal::CancelledComesBack => {
+                ("Claim.item", "An item that was cancelled stays cancelled; please add a new one.")
+            }
+        }
+    }
+}
+
+/// What an answer borrows of the request that it answers, and of what is stored.
+struct Parts<'p, 'd> {
+    request: &'p PasRequest<'d>,
+    saying: &'p Saying<'p>,
+    bundle_id: String,
+    response_id: String,
+    timestamp: String,
+    own_identifier: String,
+    parties: Parties<'d>,
+    sent: Option<EchoedIdentifier<'p>>,
+    resources: Vec<(Cow<'d, str>, &'d str)>,
+    lines: Vec<(StoredLine, Serviced<'d>)>,
+}
+
+impl Service {
+    /// The response Bundle.
+    pub(super) fn render(
+        &self,
+        request: &PasRequest<'_>,
+        saying: &Saying<'_>,
+    ) -> Result<String, ServiceError> {
+        let parts = self.parts(request, saying);
+        Ok(response_bundle(&self.answer(&parts))?)
+    }
+
+    /// What an inquiry is answered, with each request that was found and what is said to it; the
+    /// last argument is an id and a timestamp for a Bundle in which nothing was found.
+    pub(super) fn render_all(
+        &self,
+        version: PasVersion,
+        found: Vec<(&PasRequest<'_>, &Saying<'_>)>,
+        head: (&str, &str),
+    ) -> Result<String, ServiceError> {
+        let parts: Vec<Parts<'_, '_>> =
+            found.into_iter().map(|(request, saying)| self.parts(request, saying)).collect();
+        let answers: Vec<ClaimAnswer<'_>> = parts.iter().map(|parts| self.answer(parts)).collect();
+        Ok(inquiry_answer(version, &answers, head)?)
+    }
+
+    fn parts<'p, 'd>(&self, request: &'p PasRequest<'d>, saying: &'p Saying<'p>) -> Parts<'p, 'd> {
+        let line = |line: &LineRecord| {
+            (StoredLine::of(line), Serviced::of(item_of(request, line.sequence)))
+        };
+        Parts {
+            request,
+            saying,
+            bundle_id: self.world.new_id(),
+            response_id: self.world.new_id(),
+            timestamp: instant(self.world.now()),
+            own_identifier: format!("{}/claim-response", self.terms.public_base),
+            parties: Parties::of(request),
+            sent: request.identifier.as_ref().and_then(echoed),
+            resources: resources(request),
+            lines: saying.lines.iter().map(line).collect(),
+        }
+    }
+
+    fn answer<'p>(&'p self, parts: &'p Parts<'p, '_>) -> ClaimAnswer<'p> {
+        let Parts { request, saying, own_identifier, bundle_id, response_id, .. } = parts;
+        let lines = saying.lines.iter().zip(&parts.lines).map(|(line, (stored, serviced))| {
+            let item = item_of(request, line.sequence);
+            let numbers = item.into_iter().flat_map(|item| &item.trace_numbers);
+            LineAnswer {
+                sequence: line.sequence,
+                trace_numbers: numbers.filter_map(echoed).collect(),
+                requested_for: serviced.requested(),
+                action: action(line, stored, item, serviced.requested()),
+            }
+        });
+        let reviews = parts.lines.iter().filter_map(|(stored, _)| stored.review.as_ref());
+        ClaimAnswer {
+            version: saying.version,
+            to: saying.to,
+            bundle_id,
+            bundle_identifier: match parts.sent {
+                Some(sent) => (sent.system.unwrap_or(own_identifier), sent.value),
+                None => (own_identifier, bundle_id),
+            },
+            timestamp: &parts.timestamp,
+            response_id,
+            response_identifier: (own_identifier, response_id),
+            claim: parts.parties.claim(request),
+            echoed: parts.resources.iter().map(|(url, raw)| (&**url, *raw)).collect(),
+            reviewed_by: reviews.map(person).next(),
+            lines: lines.collect(),
+            errors: saying.refusal.map(|refusal| self.error(refusal)).into_iter().collect(),
+        }
+    }
+
+    fn error(&self, refusal: Refusal) -> AnswerError<'_> {
+        let codes = &self.rules.plan.refusals;
+        let (path, text) = refusal.in_words();
+        let follow_up_code = match refusal {
+            Refusal::UnknownPrior | Refusal::CancelledComesBack => &codes.correct,
+            Refusal::Denied => &codes.do_not_resend,
+        };
+        AnswerError { reason_code: &codes.reason, follow_up_code, path, text }
+    }
+}
+
+fn item_of<'p, 'd>(request: &'p PasRequest<'d>, sequence: u32) -> Option<&'p Line<'d>> {
+    request.lines.iter().find(|line| line.sequence == sequence)
+}
+
+fn person(review: &StoredReview) -> ReviewedBy {
+    ReviewedBy::Person(review.npi.as_deref().and_then(|npi| Npi::parse(npi).ok()))
+}

@@ -1,0 +1,348 @@
+//! A Claim that changes an earlier one: what it changes, and what becomes of each line (PAS 2.7).
+//!
+//! Every line of the case is answered.
+//! What was decided stays decided while it is asked in the same way; what was pended is judged
+//! again, since an update may bring evidence; what is added or changed is judged; what is withdrawn
+//! is cancelled and stays so.
+
+use serde_json::Value;
+
+use super::answering::{Refusal, Saying};
+use super::claim_echo::token;
+use super::line::{StoredLine, is_pended, state_of};
+use super::submit_claim::{Incoming, document_text, submitted};
+use super::{Service, ServiceError};
+use crate::fhir::{Document, Node, Rules};
+use crate::ig::pas::ReviewAction;
+use crate::intake::dossier::Dossier;
+use crate::intake::pas_request::{Identifier, Line, PasRequest, Profile};
+use crate::intake::reader::extensions;
+use crate::render::pas::AnswerTo;
+use crate::store::{
+    AnswerRecord, Answered, CaseFile, CaseId, Cause, FurtherSubmission, LineRecord, NextAnswer,
+};
+
+/// What a submission changes.
+pub(super) enum Change {
+    /// Nothing that is on file: it is a request of its own.
+    Nothing,
+    /// This case.
+    Case(Box<CaseFile>),
+    /// It wants to change something and cannot.
+    Refused(Refusal),
+}
+
+/// What is noted on a line that would be certified if it asked for something new.
+pub(super) const NOT_ANEW: &str = "A person of the plan handles requests to cancel, renew or \
+    change an authorization.";
+
+/// What a line asks for (X12 1322).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RequestKind {
+    /// `I`, or nothing said: an authorization.
+    Initial,
+    /// `S`: the same with other details; of a case that is there.
+    Revised,
+    /// `3`: none any more.
+    Cancel,
+    /// An appeal, an extension, a renewal, or a code that we do not know: for a person.
+    Other,
+}
+
+impl RequestKind {
+    /// Whether the engine may certify it by itself.
+    pub(super) fn may_be_certified(self) -> bool {
+        match self {
+            RequestKind::Initial | RequestKind::Revised => true,
+            RequestKind::Cancel | RequestKind::Other => false,
+        }
+    }
+}
+
+/// What the line with this sequence asks for, by its own certification type and the Claim's.
+pub(super) fn kind_of_request(request: &PasRequest<'_>, sequence: u32) -> RequestKind {
+    let claim = request.pool.entry(request.claim).map(|entry| entry.node);
+    let item = request.lines.iter().find(|line| line.sequence == sequence).map(|line| line.node);
+    let is_update = claim.is_some_and(|claim| relates_to_earlier(claim));
+    let mut kind = RequestKind::Initial;
+    for code in claim.into_iter().chain(item).flat_map(certification_types) {
+        kind = match (&*code, kind) {
+            ("3", _) => return RequestKind::Cancel,
+            ("I", kind) => kind,
+            ("S", RequestKind::Initial) if is_update => RequestKind::Revised,
+            (_, _) => RequestKind::Other,
+        };
+    }
+    kind
+}
+
+fn certification_types(node: Node<'_>) -> Vec<String> {
+    let types = extensions(node, "extension-certificationType")
+        .filter_map(|kind| kind.get("valueCodeableConcept"));
+    let codings = types.flat_map(|concept| concept.each("coding").collect::<Vec<_>>());
+    codings.filter_map(|coding| coding.text_of("code")).map(String::from).collect()
+}
+
+/// Whether a Claim says that it follows another (`prior`; `replaces` in the words of 2.0.1).
+fn relates_to_earlier(claim: Node<'_>) -> bool {
+    !earlier_claims(claim).is_empty()
+}
+
+fn earlier_claims(claim: Node<'_>) -> Vec<Node<'_>> {
+    let related = claim.each("related").filter(|related| {
+        let Some(relationship) = related.get("relationship") else { return true };
+        relationship
+            .each("coding")
+            .any(|coding| matches!(coding.text_of("code").as_deref(), Some("prior" | "replaces")))
+    });
+    related.filter_map(|related| related.get("claim")).collect()
+}
+
+impl Service {
+    /// Finds the case that a submission changes.
+    pub(super) async fn what_changes(
+        &self,
+        incoming: &Incoming<'_, '_>,
+    ) -> Result<Change, ServiceError> {
+        let request = incoming.request;
+        let Some(claim) = request.pool.entry(request.claim).map(|entry| entry.node) else {
+            return Ok(Change::Nothing);
+        };
+        if !relates_to_earlier(claim) {
+            return Ok(Change::Nothing);
+        }
+        let Some(case) = self.earlier_case(incoming, claim).await? else {
+            return Ok(Change::Refused(Refusal::UnknownPrior));
+        };
+        let is_denied = |line: &LineRecord| line.review_action == ReviewAction::NotCertified.code();
+        if !case.lines.is_empty() && case.lines.iter().all(is_denied) {
+            return Ok(Change::Refused(Refusal::Denied));
+        }
+        let comes_back = request.lines.iter().any(|item| {
+            let known = case.lines.iter().find(|line| line.sequence == item.sequence);
+            known.is_some_and(is_cancelled) && !is_withdrawn(request, item)
+        });
+        if comes_back {
+            return Ok(Change::Refused(Refusal::CancelledComesBack));
+        }
+        Ok(Change::Case(Box::new(case)))
+    }
+
+    /// The case of the Claim before: by its identifiers, else by a number of ours.
+    async fn earlier_case(
+        &self,
+        incoming: &Incoming<'_, '_>,
+        claim: Node<'_>,
+    ) -> Result<Option<CaseFile>, ServiceError> {
+        let request = incoming.request;
+        let mut found: Option<CaseId> = None;
+        for identifier in earlier_identifiers(request, claim) {
+            found = self.store.case_of_claim(&incoming.member, &identifier).await?;
+            if found.is_some() {
+                break;
+            }
+        }
+        if found.is_none() {
+            for number in our_numbers(request, claim) {
+                found = self.store.case_of_number(&number).await?;
+                if found.is_some() {
+                    break;
+                }
+            }
+        }
+        let Some(id) = found else { return Ok(None) };
+        let case = self.store.case(&id).await?;
+        // Another member's case, or another client's, is none that this submission can change.
+        Ok(case.filter(|case| {
+            !incoming.member.is_empty()
+                && case.summary.member_id == incoming.member
+                && case.submission.client == incoming.key.client
+        }))
+    }
+
+    /// Answers an update: all lines of the case, each with what became of it.
+    pub(super) async fn update_case(
+        &self,
+        incoming: &Incoming<'_, '_>,
+        mut dossier: Dossier,
+        case: CaseFile,
+    ) -> Result<String, ServiceError> {
+        let Incoming { request, version, key, as_of, .. } = incoming;
+        self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
+        let fates = Fates::of(request, &case);
+        let judged =
+            self.judge_lines(request, &dossier, &[], *as_of, |line| fates.judged.contains(&line))?;
+        let own_number = case.lines.iter().find_map(|line| line.authorization.as_ref());
+        let own_number = own_number.map(|authorization| authorization.number.clone());
+        let mut lines = self.numbered(judged, own_number.as_deref()).await?;
+        lines.extend(fates.settled);
+        lines.sort_by_key(|line| line.sequence);
+        let answered: Vec<LineRecord> = submitted(request, &lines).into_iter().cloned().collect();
+        let to = AnswerTo::Submission;
+        let saying = Saying { version: *version, to, lines: &answered, refusal: None };
+        let response = self.render(request, &saying)?;
+        let state = state_of(&lines);
+        let record = NextAnswer {
+            case_id: case.summary.case_id.clone(),
+            seen_answer: case.summary.current_answer,
+            cause: Cause::Submission(FurtherSubmission {
+                key: key.clone(),
+                bundle_identifier: request.identifier.as_ref().and_then(token),
+                claim_identifier: request.claim_identifiers.first().and_then(token),
+                body: document_text(incoming.body),
+            }),
+            answer: AnswerRecord {
+                guide: version.number().to_owned(),
+                response,
+                given_at: key.received_at,
+                state,
+                lines,
+            },
+        };
+        match self.store.save_answer(&record).await? {
+            Answered::Recorded(number) => {
+                let case = &record.case_id;
+                tracing::info!(case = %case, number, ?state, "claim updated");
+                Ok(record.answer.response)
+            }
+            Answered::MovedOn(_) => {
+                Err(ServiceError::MovedOn("the case was answered by somebody else meanwhile"))
+            }
+            Answered::NoSuchCase => Err(ServiceError::Internal("a case that was read is gone")),
+        }
+    }
+}
+
+/// What becomes of the lines of a case by an update.
+struct Fates {
+    /// Sequences of the update's items that are judged.
+    judged: Vec<u32>,
+    /// Lines whose answer is known without judging.
+    settled: Vec<LineRecord>,
+}
+
+impl Fates {
+    fn of(request: &PasRequest<'_>, case: &CaseFile) -> Fates {
+        let mut fates = Fates { judged: Vec::new(), settled: Vec::new() };
+        let before = Before::read(case);
+        for item in &request.lines {
+            let known = case.lines.iter().find(|line| line.sequence == item.sequence);
+            match known {
+                Some(line) if is_withdrawn(request, item) => fates.settled.push(cancelled(line)),
+                // Added and withdrawn at once: there was nothing to cancel, and it is answered.
+                None if is_withdrawn(request, item) => fates.judged.push(item.sequence),
+                Some(line) if !is_pended(line) && !before.is_changed(item) => {
+                    fates.settled.push(line.clone());
+                }
+                Some(_) | None => fates.judged.push(item.sequence),
+            }
+        }
+        // What the update leaves out stays as it is; a cancellation of everything reaches it too.
+        let is_sent =
+            |line: &&LineRecord| request.lines.iter().any(|item| item.sequence == line.sequence);
+        let everything = cancels_everything(request);
+        for line in case.lines.iter().filter(|line| !is_sent(line)) {
+            fates.settled.push(if everything { cancelled(line) } else { line.clone() });
+        }
+        fates
+    }
+}
+
+/// The items of the case's newest submission, to compare with.
+struct Before(Vec<(u32, Value)>);
+
+impl Before {
+    fn read(case: &CaseFile) -> Before {
+        let document = Document::parse(case.submission.body.as_bytes(), Rules::Fhir);
+        let Ok(document) = &document else { return Before(Vec::new()) };
+        let Ok(request) = PasRequest::read(document, Profile::Common) else {
+            return Before(Vec::new());
+        };
+        Before(request.lines.iter().map(|line| (line.sequence, content(line))).collect())
+    }
+
+    /// Whether an item differs from what it was, by its flag or in fact.
+    fn is_changed(&self, item: &Line<'_>) -> bool {
+        let flagged = extensions(item.node, "extension-infoChanged").next().is_some();
+        let known = self.0.iter().find(|(sequence, _)| *sequence == item.sequence);
+        flagged || known.is_none_or(|(_, before)| *before != content(item))
+    }
+}
+
+/// What an item says, without what it says of its changes.
+fn content(line: &Line<'_>) -> Value {
+    let mut value: Value = serde_json::from_str(line.node.raw()).unwrap_or_default();
+    let is_flag = |extension: &Value| {
+        let url = extension.get("url").and_then(Value::as_str).unwrap_or_default();
+        url.ends_with("/extension-infoChanged") || url.ends_with("/extension-certificationType")
+    };
+    if let Some(item) = value.as_object_mut() {
+        if let Some(list) = item.get_mut("extension").and_then(Value::as_array_mut) {
+            list.retain(|extension| !is_flag(extension));
+        }
+        item.remove("modifierExtension");
+    }
+    value
+}
+
+/// Whether an item is withdrawn: by its flag, by its certification type, or with the whole Claim.
+fn is_withdrawn(request: &PasRequest<'_>, item: &Line<'_>) -> bool {
+    let is_flagged = item.node.each("modifierExtension").any(|extension| {
+        let url = extension.text_of("url").unwrap_or_default();
+        url.ends_with("/modifierextension-infoCancelled")
+            && extension.get("valueBoolean").and_then(Node::boolean) == Some(true)
+    });
+    is_flagged || kind_of_request(request, item.sequence) == RequestKind::Cancel
+}
+
+fn cancels_everything(request: &PasRequest<'_>) -> bool {
+    let claim = request.pool.entry(request.claim).map(|entry| entry.node);
+    claim.is_some_and(|claim| certification_types(claim).iter().any(|code| code == "3"))
+}
+
+fn is_cancelled(line: &LineRecord) -> bool {
+    line.review_action == ReviewAction::Cancelled.code()
+}
+
+/// A line that was withdrawn: its authorization does not hold any more.
+fn cancelled(line: &LineRecord) -> LineRecord {
+    let stored = StoredLine { notes: Vec::new(), review: None, ..StoredLine::of(line) };
+    LineRecord {
+        review_action: ReviewAction::Cancelled.code().to_owned(),
+        authorization: None,
+        reference_number: None,
+        trace: stored.text().unwrap_or_else(|_| line.trace.clone()),
+        ..line.clone()
+    }
+}
+
+/// The identifiers of the Claim before, as `system|value`: of the Claim in the Bundle, else those
+/// that the reference itself gives.
+fn earlier_identifiers(request: &PasRequest<'_>, claim: Node<'_>) -> Vec<String> {
+    let mut identifiers = Vec::new();
+    for reference in earlier_claims(claim) {
+        let entry = request.pool.follow(reference, request.claim);
+        let entry = entry.filter(|at| *at != request.claim).and_then(|at| request.pool.entry(at));
+        let of_claim = entry.into_iter().flat_map(|entry| entry.node.each("identifier"));
+        for node in of_claim.chain(reference.get("identifier")) {
+            let (system, value) = (node.text_of("system"), node.text_of("value"));
+            identifiers.extend(token(&Identifier { node, system, value }));
+        }
+    }
+    identifiers
+}
+
+/// Numbers of ours that an update names: on the Claim, or on its items.
+pub(super) fn our_numbers(request: &PasRequest<'_>, claim: Node<'_>) -> Vec<String> {
+    let nodes = std::iter::once(claim).chain(request.lines.iter().map(|line| line.node));
+    let numbers = nodes.flat_map(|node| {
+        ["extension-authorizationNumber", "extension-administrationReferenceNumber"]
+            .into_iter()
+            .flat_map(move |name| extensions(node, name).collect::<Vec<_>>())
+    });
+    let texts = numbers.filter_map(|extension| {
+        let text = extension.text_of("valueString");
+        text.or_else(|| extension.get("valueIdentifier")?.text_of("value"))
+    });
+    texts.map(String::from).collect()
+}
