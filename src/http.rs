@@ -120,6 +120,8 @@ pub fn router(app: App) -> Router {
         .route("/pas/{version}/Claim/%24submit", post(pas::submit))
         .route("/pas/{version}/Claim/$inquire", post(pas::inquire))
         .route("/pas/{version}/Claim/%24inquire", post(pas::inquire))
+        .route("/pas/{version}/$submit-attachment", post(pas::attach))
+        .route("/pas/{version}/%24submit-attachment", post(pas::attach))
         .route("/admin/api/cases", get(admin::list))
         .route("/admin/api/cases/{id}", get(admin::show))
         .route("/admin/api/cases/{id}/submission", get(admin::submission))

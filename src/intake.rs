@@ -4,6 +4,7 @@
 //! Only a PAS request can be refused as a whole ([`pas_request`]), with all its faults at once.
 //! Refuses to know what a fact means for a policy.
 
+pub mod attachment;
 pub mod claim;
 pub mod coverage;
 pub mod dossier;

@@ -11,6 +11,7 @@ pub mod inquire_claim;
 mod line;
 pub mod payer_facts;
 pub mod review;
+pub mod submit_attachment;
 pub mod submit_claim;
 mod turns;
 mod update;

@@ -39,6 +39,21 @@ pub(super) async fn inquire(
     Ok(([(header::CONTENT_TYPE, FHIR_JSON)], answer))
 }
 
+/// `POST /pas/{version}/$submit-attachment`
+pub(super) async fn attach(
+    State(app): State<App>,
+    Path(version): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<impl IntoResponse, Problem> {
+    known(&version)?;
+    let caller = app.caller(&headers, &uri)?;
+    let bytes = body::read(&headers, body, app.limits).await?;
+    let outcome = app.service.submit_attachment(&caller, &bytes).await?;
+    Ok(([(header::CONTENT_TYPE, FHIR_JSON)], outcome))
+}
+
 fn known(segment: &str) -> Result<PasVersion, Problem> {
     PasVersion::from_segment(segment)
         .ok_or_else(|| Problem::not_found("there is no such version of PAS here"))

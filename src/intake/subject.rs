@@ -27,7 +27,11 @@ impl Subject {
     ) -> Result<(), &'static str> {
         let Some(reference) = reference else { return Err("does not say whom it is about") };
         let Some(text) = reference.text_of("reference") else {
-            return Err("does not say by a reference whom it is about");
+            let by_identifier =
+                reference.get("identifier").is_some_and(|it| self.is_named(pool, it));
+            let why =
+                "does not say by a reference or an identifier of the patient whom it is about";
+            return if by_identifier { Ok(()) } else { Err(why) };
         };
         let meant = match (pool.resolve(&text, from), self.place) {
             (Some(found), Some(patient)) => {
@@ -36,6 +40,18 @@ impl Subject {
             (_, _) => self.reference.as_deref() == Some(&*text),
         };
         if meant { Ok(()) } else { Err("is about another patient, or about one who is not there") }
+    }
+
+    /// Whether an identifier is one of the patient's own, system and value.
+    fn is_named(&self, pool: &Pool<'_>, identifier: Node<'_>) -> bool {
+        let patient = self.place.and_then(|place| pool.entry(place));
+        let (system, value) = (identifier.text_of("system"), identifier.text_of("value"));
+        system.is_some()
+            && value.is_some()
+            && patient.is_some_and(|patient| {
+                let mut own = patient.node.each("identifier");
+                own.any(|it| it.text_of("system") == system && it.text_of("value") == value)
+            })
     }
 
     /// The patient's facts; an empty patient where the resource is not there.

@@ -126,22 +126,28 @@ impl Service {
     }
 
     /// Gives judged lines their numbers: one authorization number for all that are certified now,
-    /// and a reference number for each that is pended.
+    /// and a reference number for each that is pended; numbers that the case has stay.
     pub(super) async fn numbered(
         &self,
         judged: Vec<JudgedLine>,
-        known_authorization: Option<&str>,
+        before: &[LineRecord],
     ) -> Result<Vec<LineRecord>, ServiceError> {
-        let certifies = |line: &&JudgedLine| matches!(line.decision, Decision::Certify { .. });
-        let authorization = match known_authorization {
-            Some(number) => number.to_owned(),
-            None if judged.iter().any(|line| certifies(&line)) => {
-                self.new_authorization_number().await?
-            }
+        let certifies = |line: &JudgedLine| matches!(line.decision, Decision::Certify { .. });
+        let known = before.iter().find_map(|line| line.authorization.as_ref());
+        let authorization = match known {
+            Some(known) => known.number.clone(),
+            None if judged.iter().any(certifies) => self.new_authorization_number().await?,
             None => String::new(),
         };
-        let pended = judged.iter().filter(|line| matches!(line.decision, Decision::Pend(_)));
-        let mut references = self.new_reference_numbers(pended.count()).await?.into_iter();
+        let reference = |sequence: u32| {
+            let known = before.iter().find(|line| line.sequence == sequence);
+            known.and_then(|line| line.reference_number.clone())
+        };
+        let unnumbered = judged.iter().filter(|line| {
+            let is_pended = matches!(line.decision, Decision::Pend(_));
+            is_pended && reference(line.record.sequence).is_none()
+        });
+        let mut references = self.new_reference_numbers(unnumbered.count()).await?.into_iter();
         let mut lines = Vec::with_capacity(judged.len());
         for JudgedLine { decision, mut record } in judged {
             match decision {
@@ -150,7 +156,10 @@ impl Service {
                     record.authorization =
                         Some(Authorization { number, given_on, valid_from, valid_to });
                 }
-                Decision::Pend(_) => record.reference_number = references.next(),
+                Decision::Pend(_) => {
+                    record.reference_number =
+                        reference(record.sequence).or_else(|| references.next());
+                }
                 Decision::NotRequired => {}
             }
             lines.push(record);
@@ -231,6 +240,11 @@ fn review_notes(verdict: &Verdict) -> Vec<String> {
 /// Whether a line waits for something.
 pub(super) fn is_pended(line: &LineRecord) -> bool {
     line.review_action == ReviewAction::Pended.code()
+}
+
+/// How many lines wait for something.
+pub(super) fn waiting(lines: &[LineRecord]) -> usize {
+    lines.iter().filter(|line| is_pended(line)).count()
 }
 
 /// The state in which these lines leave their case.

@@ -265,14 +265,13 @@ impl Service {
                 quantity: review.quantity.clone(),
             });
             line.trace = stored.text()?;
-            line.review_action = match review.decision {
+            let action = match review.decision {
                 ReviewDecision::Approve => ReviewAction::Certified,
                 ReviewDecision::Modify => ReviewAction::Modified,
                 ReviewDecision::Deny => ReviewAction::NotCertified,
                 ReviewDecision::Ask => ReviewAction::Pended,
-            }
-            .code()
-            .to_owned();
+            };
+            line.review_action = String::from(action.code());
             if grants {
                 line.authorization = Some(authorization.clone());
             }

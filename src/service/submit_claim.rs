@@ -120,7 +120,7 @@ impl Service {
             let similar = self.store.similar_submissions(&likeness).await?;
             let similar: Vec<String> = similar.iter().map(ToString::to_string).collect();
             let judged = self.judge_lines(request, &dossier, &similar, *as_of, |_| true)?;
-            self.numbered(judged, None).await?
+            self.numbered(judged, &[]).await?
         };
         let saying = Saying { version: *version, to: AnswerTo::Submission, lines: &lines, refusal };
         let response = self.render(request, &saying)?;
@@ -253,13 +253,13 @@ fn member_of(request: &PasRequest<'_>, dossier: &Dossier) -> String {
         let claim = request.pool.entry(request.claim)?.node;
         let insurance = claim.each("insurance").filter_map(|entry| entry.get("coverage"));
         let coverages = insurance.filter_map(|it| request.pool.follow(it, request.claim));
-        let coverages = coverages.filter_map(|place| request.pool.entry(place));
-        coverages.filter_map(|entry| coverage::member_id(entry.node)).next()
+        let mut coverages = coverages.filter_map(|place| request.pool.entry(place));
+        coverages.find_map(|entry| coverage::member_id(entry.node))
     };
     in_force.or_else(stated).map(String::from).unwrap_or_default()
 }
 
-fn digest(body: &[u8]) -> Result<ContentDigest, ServiceError> {
+pub(super) fn digest(body: &[u8]) -> Result<ContentDigest, ServiceError> {
     let digest = Sha256::digest(body);
     let mut text = String::with_capacity(64);
     for byte in digest {

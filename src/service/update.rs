@@ -164,17 +164,36 @@ impl Service {
     pub(super) async fn update_case(
         &self,
         incoming: &Incoming<'_, '_>,
+        dossier: Dossier,
+        case: CaseFile,
+    ) -> Result<String, ServiceError> {
+        let fates = Fates::of(incoming.request, &case);
+        self.answer_next(incoming, dossier, case, fates).await
+    }
+
+    /// Answers more evidence for a case: the lines that wait are judged again.
+    pub(super) async fn answer_evidence(
+        &self,
+        incoming: &Incoming<'_, '_>,
+        dossier: Dossier,
+        case: CaseFile,
+    ) -> Result<String, ServiceError> {
+        let fates = Fates::of_waiting(&case);
+        self.answer_next(incoming, dossier, case, fates).await
+    }
+
+    async fn answer_next(
+        &self,
+        incoming: &Incoming<'_, '_>,
         mut dossier: Dossier,
         case: CaseFile,
+        fates: Fates,
     ) -> Result<String, ServiceError> {
         let Incoming { request, version, key, as_of, .. } = incoming;
         self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
-        let fates = Fates::of(request, &case);
         let judged =
             self.judge_lines(request, &dossier, &[], *as_of, |line| fates.judged.contains(&line))?;
-        let own_number = case.lines.iter().find_map(|line| line.authorization.as_ref());
-        let own_number = own_number.map(|authorization| authorization.number.clone());
-        let mut lines = self.numbered(judged, own_number.as_deref()).await?;
+        let mut lines = self.numbered(judged, &case.lines).await?;
         lines.extend(fates.settled);
         lines.sort_by_key(|line| line.sequence);
         let answered: Vec<LineRecord> = submitted(request, &lines).into_iter().cloned().collect();
@@ -222,6 +241,15 @@ struct Fates {
 }
 
 impl Fates {
+    /// The lines that wait are judged, the others stay as they are.
+    fn of_waiting(case: &CaseFile) -> Fates {
+        let (waiting, settled): (Vec<_>, Vec<_>) = case.lines.iter().partition(|it| is_pended(it));
+        Fates {
+            judged: waiting.into_iter().map(|line| line.sequence).collect(),
+            settled: settled.into_iter().cloned().collect(),
+        }
+    }
+
     fn of(request: &PasRequest<'_>, case: &CaseFile) -> Fates {
         let mut fates = Fates { judged: Vec::new(), settled: Vec::new() };
         let before = Before::read(case);

@@ -53,14 +53,13 @@ fn inquiry(story: &str, change: impl FnOnce(&mut Value)) -> String {
 fn found(server: &Server, version: &str, body: impl Into<Vec<u8>>) -> Vec<Value> {
     let path = format!("/pas/{version}/Claim/$inquire");
     let answer = server.post(&path, FHIR_JSON, body).good();
-    let bundles = match version {
-        "2.0.1" => vec![answer],
-        _ => {
-            assert_eq!(answer["resourceType"], "Parameters");
-            let parameters = answer["parameter"].as_array().cloned().unwrap_or_default();
-            assert!(parameters.iter().all(|it| it["name"] == "return"), "{parameters:?}");
-            parameters.into_iter().map(|it| it["resource"].clone()).collect()
-        }
+    let bundles = if version == "2.0.1" {
+        vec![answer]
+    } else {
+        assert_eq!(answer["resourceType"], "Parameters");
+        let parameters = answer["parameter"].as_array().cloned().unwrap_or_default();
+        assert!(parameters.iter().all(|it| it["name"] == "return"), "{parameters:?}");
+        parameters.into_iter().map(|it| it["resource"].clone()).collect()
     };
     let entries = bundles.iter().flat_map(|bundle| bundle["entry"].as_array().unwrap());
     let resources = entries.map(|entry| entry["resource"].clone());
@@ -335,7 +334,7 @@ fn sequences(answer: &Answer) -> Vec<u64> {
 // PAS 2.2.1 spec-34, spec-46, spec-63 to spec-72
 #[test]
 fn an_update_adds_changes_and_cancels_lines_and_answers_every_one() {
-    for version in ["2.2.1"] {
+    for version in VERSIONS {
         let server = Server::start();
         let first = server.submit(version, fixture(APPROVED));
         let given = number(&first);
@@ -462,4 +461,134 @@ fn another_members_claim_is_none_that_an_update_can_change() {
     let stranger = update(PENDED, |_| {}).replace("CPC", "XXX");
     let response = claim_response(&server.submit("2.2.1", stranger));
     assert_eq!(response["outcome"], "error");
+}
+
+/// A CDex body with one resource.
+fn attachment(tracking_id: &str, member_id: &str, resource: &Value) -> Value {
+    let identifier = |name: &str, value: &str| {
+        json!({ "name": name, "valueIdentifier": {
+        "system": "https://ehr.lakeside.test/tracking", "value": value,
+    } })
+    };
+    json!({
+        "resourceType": "Parameters",
+        "parameter": [
+            identifier("TrackingId", tracking_id),
+            { "name": "AttachTo", "valueCode": "preauthorization" },
+            identifier("MemberId", member_id),
+            { "name": "Attachment", "part": [{ "name": "Content", "resource": resource }] },
+        ],
+    })
+}
+
+fn attach(server: &Server, body: &Value) -> Answer {
+    server.post("/pas/2.2.1/$submit-attachment", FHIR_JSON, body.to_string())
+}
+
+/// The BRAF result that the pended story lacks.
+fn missing_result() -> Value {
+    let complete = json(&fixture(APPROVED));
+    let entries = complete["entry"].as_array().unwrap().iter();
+    let mut found = entries.map(|entry| &entry["resource"]);
+    let result = found.find(|it| it["id"].as_str().unwrap_or_default().starts_with("braf"));
+    let mut result = result.unwrap().clone();
+    result["subject"] = json!({ "reference": "Patient/pat-1002" });
+    result
+}
+
+fn member_of(story: &str) -> String {
+    let story = json(&fixture(story));
+    let entries = story["entry"].as_array().unwrap().iter();
+    let mut coverages = entries.filter(|it| it["resource"]["resourceType"] == "Coverage");
+    let coverage = &coverages.next().unwrap()["resource"];
+    coverage["identifier"][0]["value"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_attachment_is_judged_and_what_it_does_not_settle_is_asked_again() {
+    let member = member_of(PENDED);
+    let server = Server::start();
+    let pended = claim_response(&server.submit("2.2.1", fixture(PENDED)));
+    let reference = extensions(&pended["item"][0], "/extension-administrationReferenceNumber");
+    let reference = reference[0]["valueString"].as_str().unwrap();
+    let unrelated = json!({
+        "resourceType": "Observation", "id": "height", "status": "final",
+        "code": { "coding": [{ "system": "http://loinc.org", "code": "8302-2" }] },
+        "subject": { "reference": "Patient/pat-1002" }, "effectiveDateTime": "2026-11-01",
+        "valueQuantity": { "value": 170, "unit": "cm" },
+    });
+    let strangers = {
+        let mut result = missing_result();
+        result["subject"] = json!({ "reference": "Patient/somebody" });
+        result
+    };
+    // By our answer's identifier while it is the current answer; by the trace number of the item;
+    // by our reference number.
+    let answers_identifier = pended["identifier"][0]["value"].as_str().unwrap();
+    let mut second = unrelated.clone();
+    second["id"] = json!("height-again");
+    for (id, resource) in
+        [(answers_identifier, &unrelated), ("ITM-1002-1", &strangers), (reference, &second)]
+    {
+        let taken = attach(&server, &attachment(id, &member, resource));
+        assert_eq!(taken.status, 200, "{id}: {}", taken.text);
+        assert!(taken.text.contains("one line of the request still waits"), "{}", taken.text);
+        assert_eq!(found_actions(&server, "2.2.1", inquiry(PENDED, |_| {})), [["A4"]]);
+    }
+    let result = attachment(reference, &member, &missing_result());
+    let taken = attach(&server, &result);
+    assert!(taken.text.contains("no line of the request waits any more"), "{}", taken.text);
+    assert_eq!(found_actions(&server, "2.2.1", inquiry(PENDED, |_| {})), [["A1"]]);
+    assert_eq!(server.rows()["prior_auth_case"], 1);
+    // Sent again, it is the same attachment.
+    let answers = server.rows()["answer"];
+    assert_eq!(attach(&server, &result).status, 200);
+    assert_eq!(server.rows()["answer"], answers);
+}
+
+#[test]
+fn an_attachment_that_belongs_to_nothing_is_refused() {
+    let member = member_of(PENDED);
+    let server = Server::start();
+    server.submit("2.2.1", fixture(PENDED)).good();
+    let result = missing_result();
+    let without = |name: &str| {
+        let mut body = attachment("ITM-1002-1", &member, &result);
+        body["parameter"].as_array_mut().unwrap().retain(|part| part["name"] != name);
+        body
+    };
+    let mut for_a_claim = attachment("ITM-1002-1", &member, &result);
+    for_a_claim["parameter"][1]["valueCode"] = json!("claim");
+    for body in [
+        attachment("ITM-unknown", &member, &result),
+        attachment("ITM-1002-1", "M-stranger", &result),
+        without("TrackingId"),
+        without("MemberId"),
+        without("Attachment"),
+        for_a_claim,
+        json!({ "resourceType": "Bundle" }),
+    ] {
+        let answer = attach(&server, &body);
+        assert_eq!(answer.status, 422, "{body}: {}", answer.text);
+        assert!(!answer.issues().is_empty());
+    }
+    assert_eq!(server.rows()["answer"], 1);
+}
+
+#[test]
+fn an_attachment_may_name_the_patient_by_an_identifier() {
+    let server = Server::start();
+    let mut story = json(&fixture(PENDED));
+    let patient = &mut story["entry"][1]["resource"];
+    let mrn = json!({ "system": "https://ehr.lakeside.test/mrn", "value": "MRN-1002" });
+    patient["identifier"] = json!([mrn]);
+    server.submit("2.2.1", story.to_string()).good();
+    for (system, waits) in
+        [("https://elsewhere.test/mrn", true), (mrn["system"].as_str().unwrap(), false)]
+    {
+        let mut result = missing_result();
+        result["subject"] = json!({ "identifier": { "system": system, "value": "MRN-1002" } });
+        let taken = attach(&server, &attachment("ITM-1002-1", &member_of(PENDED), &result));
+        assert_eq!(taken.text.contains("still waits"), waits, "{}", taken.text);
+    }
 }
