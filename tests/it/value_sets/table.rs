@@ -532,7 +532,9 @@ pub(crate) const SETS: &[Set] = &[
         "cellular-therapy-history",
         "Signs of an earlier cellular therapy that do not say of which.",
         &[all("lim-prior-lifileucel", "review*")],
-    ),
+    )
+    // clinical.md 7.1: cytokine release (D89.83-) and ICANS (G92.0-) of every grade.
+    .with(&["D89.83", "G92.0", "T80.82"]),
     // Limitation 3
     set(
         "pregnancy-status-code",
