@@ -51,6 +51,8 @@ pub struct Order {
 pub struct Product {
     /// Codes and words.
     pub concept: Concept,
+    /// Whether it names only a part of what is asked for, such as a detail of an item.
+    pub is_part: bool,
     /// Where they stand.
     pub source: Source,
 }

@@ -156,12 +156,12 @@ impl<'d> ClaimReader<'_, 'd> {
         let element = format!("Claim.item[{index}].productOrService");
         let details = parts_of(item, index)
             .into_iter()
-            .map(|(node, element)| (node, format!("{element}.productOrService")));
-        std::iter::once((item, element))
+            .map(|(node, element)| (node, format!("{element}.productOrService"), true));
+        std::iter::once((item, element, false))
             .chain(details)
-            .filter_map(|(node, element)| {
-                let code = node.get("productOrService")?;
-                Some(Product { concept: concept(Some(code)), source: self.at(element) })
+            .filter_map(|(node, element, is_part)| {
+                let concept = concept(Some(node.get("productOrService")?));
+                Some(Product { concept, is_part, source: self.at(element) })
             })
             .collect()
     }

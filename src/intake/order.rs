@@ -186,13 +186,14 @@ impl<'d> OrderReader<'_, 'd> {
 
     fn products(&self) -> Vec<Product> {
         let mut products = Vec::new();
+        let whole = |concept, source| Product { concept, is_part: false, source };
         let medication = medication_code(self.pool, self.node, self.place);
         if !medication.codings.is_empty() || medication.text.is_some() {
-            products.push(Product { concept: medication, source: self.at("medication[x]") });
+            products.push(whole(medication, self.at("medication[x]")));
         }
         for name in ["code", "codeCodeableConcept"] {
             if let Some(code) = self.node.get(name) {
-                products.push(Product { concept: concept(Some(code)), source: self.at(name) });
+                products.push(whole(concept(Some(code)), self.at(name)));
             }
         }
         let coded = ["medicationCodeableConcept", "code", "codeCodeableConcept"];
@@ -200,7 +201,7 @@ impl<'d> OrderReader<'_, 'd> {
             coded.iter().filter_map(|name| extension(self.node.get(name)?, "ext-billing-options"))
         {
             let concept = concept(billing.get("valueCodeableConcept"));
-            products.push(Product { concept, source: self.at("extension") });
+            products.push(whole(concept, self.at("extension")));
         }
         products
     }
