@@ -358,11 +358,14 @@ impl<'d> ClaimReader<'_, 'd> {
         (sites, settings)
     }
 
-    /// The Claim's coverages, the focal one first.
+    /// The coverage under which the Claim is to be judged: the focal one; where none is said to be,
+    /// each that the Claim names (rulings 10).
     fn coverages(&self) -> Vec<usize> {
-        let mut insurance: Vec<Node<'d>> = self.claim.each("insurance").collect();
-        insurance.sort_by_key(|entry| entry.get("focal").and_then(Node::boolean) != Some(true));
-        let references = insurance.into_iter().filter_map(|entry| entry.get("coverage"));
+        let is_focal =
+            |entry: &Node<'d>| entry.get("focal").and_then(Node::boolean) == Some(true);
+        let has_focal = self.claim.each("insurance").any(|entry| is_focal(&entry));
+        let counted = self.claim.each("insurance").filter(|it| !has_focal || is_focal(it));
+        let references = counted.filter_map(|entry| entry.get("coverage"));
         references.filter_map(|reference| self.pool.follow(reference, self.place)).collect()
     }
 }
