@@ -7,7 +7,7 @@ use super::order::{
     NamesNobody, OrderParts, amount, is_the_stay, order_parts, read_encounter, stands,
 };
 use super::people::{add_specialty, prescriber, site};
-use super::reader::{concept, extension, source, span, when};
+use super::reader::{concept, extension, is_modified, source, span, when};
 use super::subject::Subject;
 use crate::facts::{
     CoverageStanding, DateOrigin, Line, Order, Prescriber, Product, Reason, Repeat, ServiceDate,
@@ -111,6 +111,9 @@ impl<'d> ClaimReader<'_, 'd> {
 
     /// An order that was called off or written for somebody else asks for nothing for this patient.
     fn order_stands(&self, item: Node<'d>) -> Result<(), &'static str> {
+        if is_modified(item) || is_modified(self.claim) {
+            return Err("is called off, or carries a modifier that may turn it into its opposite");
+        }
         let Some(place) = self.requested(item) else { return Ok(()) };
         stands(self.pool, place, self.subject, NamesNobody::IsFine)
     }
@@ -361,8 +364,7 @@ impl<'d> ClaimReader<'_, 'd> {
     /// The coverage under which the Claim is to be judged: the focal one; where none is said to be,
     /// each that the Claim names (rulings 10).
     fn coverages(&self) -> Vec<usize> {
-        let is_focal =
-            |entry: &Node<'d>| entry.get("focal").and_then(Node::boolean) == Some(true);
+        let is_focal = |entry: &Node<'d>| entry.get("focal").and_then(Node::boolean) == Some(true);
         let has_focal = self.claim.each("insurance").any(|entry| is_focal(&entry));
         let counted = self.claim.each("insurance").filter(|it| !has_focal || is_focal(it));
         let references = counted.filter_map(|entry| entry.get("coverage"));

@@ -4,7 +4,7 @@
 
 use super::evidence::medication_code;
 use super::people::{prescriber, site};
-use super::reader::{concept, concepts, extension, source, span, when, word};
+use super::reader::{concept, concepts, extension, is_modified, source, span, when, word};
 use super::subject::Subject;
 use crate::facts::{
     Amount, FactId, Prescriber, Product, Reason, Repeat, Setting, Site, Source, SourceKind, Stated,
@@ -104,6 +104,9 @@ pub fn stands(
     {
         return Err("says that it is not to be carried out");
     }
+    if is_modified(node) {
+        return Err("carries a modifier that may turn it into its opposite");
+    }
     match (about, names_nobody) {
         // An order of a Claim that names nobody is the Claim's patient's.
         (None, NamesNobody::IsFine) => Ok(()),
@@ -134,7 +137,7 @@ pub fn read_encounter(
         .codings
         .iter()
         .any(|coding| coding.system == System::ActCode && &*coding.code == "IMP");
-    if !is_inpatient || entry.kind != "Encounter" {
+    if !is_inpatient || entry.kind != "Encounter" || is_modified(entry.node) {
         return;
     }
     let at = |element: &'static str| source(entry, element, SourceKind::Record);

@@ -123,6 +123,18 @@ pub fn is_npi_system(system: &str) -> bool {
         || system.trim() == "urn:oid:2.16.840.1.113883.4.6"
 }
 
+/// Whether an element carries a modifier extension that may turn it into its opposite.
+///
+/// Of the known ones PAS marks by `infoCancelled` what is called off, and false says nothing.
+#[must_use]
+pub fn is_modified(node: Node<'_>) -> bool {
+    node.each("modifierExtension").any(|extension| {
+        let url = extension.text_of("url").unwrap_or_default();
+        let is_cancelled = extension.get("valueBoolean").and_then(Node::boolean);
+        !(url.ends_with("/modifierextension-infoCancelled") && is_cancelled == Some(false))
+    })
+}
+
 /// A `HumanName` or name text.
 #[must_use]
 pub fn person_name(node: Node<'_>) -> Option<String> {

@@ -105,8 +105,7 @@ impl ExcludedState {
         signs
             .unclear
             .extend(outdated.into_iter().filter(|(date, _)| !ended(*date)).map(|(_, cited)| cited));
-        let all_ended =
-            !signs.is_diagnosed && signs.present.iter().all(|(date, _)| ended(*date));
+        let all_ended = !signs.is_diagnosed && signs.present.iter().all(|(date, _)| ended(*date));
         let outcome = match (newest(&signs.present), newest_absent) {
             (Some(_), None) => Outcome::not_met(cited(signs.present)),
             (Some(present), Some(absent)) => match present.before(absent) {
