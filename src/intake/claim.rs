@@ -144,12 +144,14 @@ impl<'d> ClaimReader<'_, 'd> {
             prescriber: self.prescriber(item, parts.prescriber.take()),
             sites,
             settings,
-            amount: item
+            amounts: item
                 .get("quantity")
                 .and_then(|quantity| {
                     amount(quantity, self.at(format!("Claim.item[{index}].quantity")))
                 })
-                .or(parts.amount),
+                .into_iter()
+                .chain(parts.amounts)
+                .collect(),
             repeats: parts.repeats.into_iter().chain(self.amounts_of_parts(item, index)).collect(),
             lines: Arc::default(),
         }

@@ -41,8 +41,8 @@ pub struct OrderParts {
     pub sites: Vec<Site>,
     /// In which setting.
     pub settings: Vec<Setting>,
-    /// How much.
-    pub amount: Option<Amount>,
+    /// How much, from every place that says it.
+    pub amounts: Vec<Amount>,
     /// Whether again.
     pub repeats: Vec<Repeat>,
 }
@@ -80,7 +80,7 @@ pub fn order_parts(
             .map(|requester| prescriber(pool, requester, place, reader.at("requester"))),
         sites,
         settings,
-        amount: reader.amount(),
+        amounts: reader.amounts(),
         repeats: reader.repeats(),
     }
 }
@@ -282,13 +282,21 @@ impl<'d> OrderReader<'_, 'd> {
         codes.chain(categories).collect()
     }
 
-    fn amount(&self) -> Option<Amount> {
-        let dispense = self.node.at(&["dispenseRequest", "quantity"]);
-        let (node, element) = match dispense {
-            Some(quantity) => (quantity, "dispenseRequest.quantity"),
-            None => (self.node.get("quantityQuantity")?, "quantityQuantity"),
-        };
-        amount(node, self.at(element))
+    fn amounts(&self) -> Vec<Amount> {
+        let whole = [
+            (self.node.at(&["dispenseRequest", "quantity"]), "dispenseRequest.quantity"),
+            (self.node.get("quantityQuantity"), "quantityQuantity"),
+        ];
+        let whole = whole.into_iter().filter_map(|(node, at)| amount(node?, self.at(at)));
+        let element = "dosageInstruction.doseAndRate.dose[x]";
+        let doses = self
+            .node
+            .each("dosageInstruction")
+            .flat_map(|dosage| dosage.each("doseAndRate").collect::<Vec<_>>())
+            .filter_map(|dose| dose.get("doseQuantity").or_else(|| dose.at(&["doseRange", "high"])))
+            .filter_map(|node| amount(node, self.at(element)))
+            .map(|amount| Amount { is_of_dosage: true, ..amount });
+        whole.chain(doses).collect()
     }
 
     fn repeats(&self) -> Vec<Repeat> {
@@ -334,9 +342,11 @@ impl<'d> OrderReader<'_, 'd> {
 #[must_use]
 pub fn amount(node: Node<'_>, source: Source) -> Option<Amount> {
     let value = node.get("value")?.number()?;
+    let comparator = node.text_of("comparator").unwrap_or_default();
     Some(Amount {
-        value: value.into(),
+        value: format!("{comparator}{value}").into(),
         unit: word(node, "unit").or_else(|| word(node, "code")),
+        is_of_dosage: false,
         source,
     })
 }
