@@ -434,8 +434,8 @@ pub(crate) const SETS: &[Set] = &[
     ),
     set(
         "dna-change-component",
-        "The component that names the change of the DNA.",
-        &[codes("c5-braf-loinc", &["48004-6"])],
+        "The component that names the change of the DNA, in the transcript or in the genome.",
+        &[codes("c5-braf-loinc", &["48004-6", "81290-9"])],
     ),
     set(
         "variant-component",
