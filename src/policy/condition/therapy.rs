@@ -25,6 +25,9 @@ pub struct FailedTherapy {
     pub also: Codes,
     /// Agents that look alike and never count; they cloud a reaction that names only the class.
     pub never: Codes,
+    /// Agents that no product holds together with one that counts: a record coded with both
+    /// contradicts itself.
+    pub apart: Codes,
     /// Reasons for stopping that say that it did not work.
     pub no_response: Codes,
     /// Reasons for stopping that say that it was not tolerated.
@@ -73,6 +76,7 @@ impl FailedTherapy {
             .chain([
                 &mut self.also,
                 &mut self.never,
+                &mut self.apart,
                 &mut self.no_response,
                 &mut self.not_tolerated,
                 &mut self.other_reasons,
@@ -84,9 +88,10 @@ impl FailedTherapy {
     /// Hears each agent's story and combines them.
     #[must_use]
     pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
-        let mut stories: Vec<Story> =
-            self.agents.iter().map(|agent| self.story(&agent.name, &agent.codes, scene)).collect();
-        let also = self.story("another agent of the class", &self.also, scene);
+        let of_agent =
+            |agent: &Agent| self.story(&agent.name, &agent.codes, Some(&self.apart), scene);
+        let mut stories: Vec<Story> = self.agents.iter().map(of_agent).collect();
+        let also = self.story("another agent of the class", &self.also, None, scene);
         let never = Exposure::of(&self.never, scene.case.evidence, scene);
         let mut set_aside: Vec<SetAside> = never
             .uses
@@ -139,8 +144,15 @@ impl FailedTherapy {
         outcome.without(set_aside)
     }
 
-    fn story(&self, name: &str, codes: &Codes, scene: &Scene<'_>) -> Story {
-        let exposure = Exposure::of(codes, scene.case.evidence, scene);
+    /// The story of the agent with these codes; `apart` are those that its records do not carry too.
+    fn story(&self, name: &str, codes: &Codes, apart: Option<&Codes>, scene: &Scene<'_>) -> Story {
+        let mut exposure = Exposure::of(codes, scene.case.evidence, scene);
+        // clinical.md 1.2: all codings are read, and what contradicts itself is unknown.
+        for found in &mut exposure.uses {
+            if apart.is_some_and(|apart| apart.has(&found.record.code)) {
+                found.dose = Dose::Perhaps;
+            }
+        }
         let mut story = Story {
             failed: Truth::Unknown,
             never_taken: Vec::new(),
