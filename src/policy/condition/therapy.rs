@@ -165,7 +165,8 @@ impl FailedTherapy {
             self.hear_use(name, found, exposure.is_given(), scene, &mut story);
         }
         for allergy in scene.case.evidence.allergies.iter().filter(|it| codes.has(&it.code)) {
-            hear_allergy(name, allergy, &exposure, scene, &mut story);
+            let is_mixed = self.never.has(&allergy.code);
+            hear_allergy(name, allergy, is_mixed, &exposure, scene, &mut story);
         }
         self.hear_adverse_events(name, codes, &exposure, scene, &mut story);
         hear_alerts(name, codes, &exposure, scene, &mut story);
@@ -392,10 +393,12 @@ fn hear(timing: Timing, cited: Cited, story: &mut Story) {
     }
 }
 
-/// An allergy to the agent (rulings 21).
+/// An allergy to the agent (rulings 21); one that names an agent that never counts as well may have
+/// been a reaction to that one (clinical.md 4.3).
 fn hear_allergy(
     name: &str,
     allergy: &Allergy,
+    is_mixed: bool,
     exposure: &Exposure<'_>,
     scene: &Scene<'_>,
     story: &mut Story,
@@ -410,7 +413,7 @@ fn hear_allergy(
             let cited = cite(source, format!("allergy to {name}"));
             let reacted = allergy.has_reaction || exposure.is_given() == Truth::Met;
             let dated = source.date.is_some_and(|date| !scene.is_future(date));
-            if reacted && dated {
+            if reacted && dated && !is_mixed {
                 story.proof.push(cited);
             } else {
                 story.to_judge.push(cited);
