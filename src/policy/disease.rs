@@ -34,6 +34,9 @@ pub struct Disease {
     pub history: Codes,
     /// Harmless look-alikes.
     pub benign: Codes,
+    /// Another disease of the same place, which is no primary that counts: a diagnosis that is coded
+    /// as both contradicts itself.
+    pub apart: Codes,
     /// Morphology of the invasive disease.
     pub morphology: Codes,
     /// Morphology of the disease in situ.
@@ -86,6 +89,7 @@ impl Disease {
             &mut self.in_situ,
             &mut self.history,
             &mut self.benign,
+            &mut self.apart,
             &mut self.morphology,
             &mut self.morphology_in_situ,
             &mut self.morphology_special,
@@ -167,11 +171,12 @@ impl Disease {
         let benign = self.benign.has(code);
         let at_site = self.sites.has(code) || special_site;
         let other = self.other_primary.has(code) && !at_site;
+        let apart = self.apart.has(code);
         let secondary = self.secondary_distant.has(code);
         let invasive = named || special || by_morphology;
 
         // Two statements that exclude each other: neither is believed.
-        if invasive && (in_situ || history || benign) || (named || special) && other {
+        if invasive && (in_situ || history || benign) || (named || special) && (other || apart) {
             return Class::Conflict;
         }
         if in_situ && (other || secondary) || other && secondary {

@@ -135,6 +135,11 @@ pub(crate) const SETS: &[Set] = &[
     )
     .with(&["D22"]),
     set(
+        "other-skin-cancer",
+        "Cancer of the skin other than melanoma.",
+        &[codes("c1-not-melanoma-icd10cm", &["C44"])],
+    ),
+    set(
         "melanoma-morphology",
         "Morphologies of invasive melanoma, which make a site code a melanoma.",
         &[all("c1-morphology-icdo3", "member"), all("c1-morphology-snomed", "member")],
