@@ -13,7 +13,7 @@ use crate::policy::disease::{Class, Extent, Sighting};
 use crate::policy::finding::{Cited, Lack, SetAside};
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
 use crate::policy::standing::{ReportStatus, Standing};
-use crate::terms::{Day, Truth, When};
+use crate::terms::{Concept, Day, Truth, When};
 
 /// A class of agents that had to be tried.
 #[derive(Debug, Deserialize)]
@@ -36,6 +36,8 @@ pub struct FailedTherapy {
     pub other_reasons: Codes,
     /// Diagnoses of an adverse effect of the class; an empty list if there is none.
     pub class_reaction: Codes,
+    /// Diagnoses that say that some agent of the class was taken; an empty list if there is none.
+    pub class_history: Codes,
     /// How many days after the last dose a progression still counts as failure.
     pub window_days: i64,
 }
@@ -46,6 +48,8 @@ pub struct FailedTherapy {
 pub struct Agent {
     /// Its name, for explanations.
     pub name: String,
+    /// Its names in words: they prove nothing, and yet speak against "never taken".
+    pub names: Vec<String>,
     /// Its codes.
     pub codes: Codes,
 }
@@ -56,6 +60,8 @@ struct Story {
     failed: Truth,
     /// Whether it was said explicitly that it was never taken, for another reason.
     never_taken: Vec<Cited>,
+    /// Whether a record leaves open that it was taken or not tolerated.
+    is_open: bool,
     /// What proves the failure.
     proof: Vec<Cited>,
     /// Exposure without an outcome.
@@ -81,6 +87,7 @@ impl FailedTherapy {
                 &mut self.not_tolerated,
                 &mut self.other_reasons,
                 &mut self.class_reaction,
+                &mut self.class_history,
             ])
             .collect()
     }
@@ -107,11 +114,49 @@ impl FailedTherapy {
             }
             // Each agent was explicitly not taken, for reasons that rule none of them out.
             Truth::NotMet => {
-                Outcome::not_met(stories.into_iter().flat_map(|story| story.never_taken).collect())
+                let hints = self.hints(scene);
+                if hints.is_empty() {
+                    let never_taken = stories.into_iter().flat_map(|story| story.never_taken);
+                    Outcome::not_met(never_taken.collect())
+                } else {
+                    scene.judge("judgement", &found(&hints), hints)
+                }
             }
             Truth::Unknown => self.unknown(stories, also, scene),
         };
         outcome.without(set_aside)
+    }
+
+    /// What speaks against "never taken": records that name an agent in words only, and diagnoses
+    /// that say that some agent of the class was taken (N3, N11).
+    fn hints(&self, scene: &Scene<'_>) -> Vec<Cited> {
+        let evidence = scene.case.evidence;
+        let is_listed = |code: &Concept| {
+            self.agents.iter().any(|agent| agent.codes.has(code))
+                || self.also.has(code)
+                || self.never.has(code)
+        };
+        let is_named = |code: &Concept| self.agents.iter().any(|agent| code.mentions(&agent.names));
+        let in_words = evidence.medications.iter().filter(|record| {
+            !matches!(Dose::of(record), Dose::NotGiven | Dose::EnteredInError)
+                && !is_listed(&record.code)
+                && is_named(&record.code)
+        });
+        let in_words = in_words
+            .map(|record| cite(&record.source, format!("{}, by name only", record.code.name())));
+        // An agent that never counts explains a code of the class.
+        let is_explained = Exposure::of(&self.never, evidence, scene).is_given() == Truth::Met;
+        let of_class = evidence.conditions.iter().filter(|condition| {
+            let code = &condition.code;
+            !is_explained
+                && (self.class_history.has(code) || self.class_reaction.has(code))
+                && !matches!(
+                    Standing::of(condition, scene.as_of),
+                    Standing::Refuted | Standing::EnteredInError
+                )
+        });
+        let of_class = of_class.map(|condition| cite(&condition.source, condition.code.name()));
+        in_words.chain(of_class).collect()
     }
 
     fn unknown(&self, stories: Vec<Story>, also: Story, scene: &Scene<'_>) -> Outcome {
@@ -156,6 +201,7 @@ impl FailedTherapy {
         let mut story = Story {
             failed: Truth::Unknown,
             never_taken: Vec::new(),
+            is_open: false,
             proof: Vec::new(),
             exposed: Vec::new(),
             to_judge: Vec::new(),
@@ -179,6 +225,7 @@ impl FailedTherapy {
         } else if !story.never_taken.is_empty()
             && exposure.is_given() == Truth::NotMet
             && story.to_judge.is_empty()
+            && !story.is_open
         {
             story.failed = Truth::NotMet;
         }
@@ -422,6 +469,7 @@ fn hear_allergy(
         Some(_) | None => {
             story.set_aside.push(aside(source, "not an active, confirmed allergy"));
             story.exposed.push(cite(source, format!("possible allergy to {name}")));
+            story.is_open = true;
         }
     }
 }

@@ -346,6 +346,11 @@ pub(crate) const SETS: &[Set] = &[
         ],
     ),
     set(
+        "checkpoint-history",
+        "Histories of a checkpoint inhibitor that do not say of which.",
+        &[codes("c4-exposure-icd10cm", &["Z92.26"])],
+    ),
+    set(
         "checkpoint-adverse-effect",
         "An adverse effect of some checkpoint inhibitor; it does not say of which.",
         &[all("c4-adverse-icd10cm", "supporting*")],
