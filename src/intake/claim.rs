@@ -273,7 +273,18 @@ impl<'d> ClaimReader<'_, 'd> {
     /// What the care team states of the requester's specialty counts as the requester's.
     fn prescriber(&self, item: Node<'d>, requester: Option<Prescriber>) -> Option<Prescriber> {
         let people = self.people(item);
-        let ordering = people.iter().find(|(_, member)| has_ordering_role(*member));
+        let has_role =
+            |member: Node<'d>, role: &str| role_codes(member).iter().any(|it| it == role);
+        // X12 98 `DK`, ordering physician; else HL7's `primary`, the provider who is responsible.
+        let has_physician = people.iter().any(|(_, member)| has_role(*member, "DK"));
+        let role = if has_physician { "DK" } else { "primary" };
+        let mut ordering_ones = people.iter().filter(|(_, member)| has_role(*member, role));
+        let ordering = ordering_ones.next();
+        // Two who order are no prescriber: neither the first nor the better one is chosen.
+        let person = |member: &(usize, Node<'d>)| self.member(member.0, member.1)?.person;
+        if ordering_ones.any(|other| ordering.and_then(person) != person(other)) {
+            return None;
+        }
         let alone = match people.as_slice() {
             [only] if only.1.get("role").is_none() => Some(only),
             _ => None,
@@ -372,11 +383,6 @@ impl<'d> ClaimReader<'_, 'd> {
         let references = counted.filter_map(|entry| entry.get("coverage"));
         references.filter_map(|reference| self.pool.follow(reference, self.place)).collect()
     }
-}
-
-/// X12 98 `DK`, ordering physician; HL7's `primary` is the provider who is responsible.
-fn has_ordering_role(member: Node<'_>) -> bool {
-    role_codes(member).iter().any(|code| matches!(&**code, "DK" | "primary"))
 }
 
 fn role_codes(member: Node<'_>) -> Vec<std::borrow::Cow<'_, str>> {
