@@ -77,6 +77,8 @@ pub struct Disease {
     pub status_worse: Codes,
     /// The course: gone.
     pub status_gone: Codes,
+    /// The course: anything but worse.
+    pub status_not_worse: Codes,
 }
 
 impl Disease {
@@ -110,6 +112,7 @@ impl Disease {
             &mut self.status_code,
             &mut self.status_worse,
             &mut self.status_gone,
+            &mut self.status_not_worse,
         ]
     }
 

@@ -412,8 +412,10 @@ fn progression(
     {
         return None;
     }
+    // Codings of one answer that contradict each other say nothing.
+    let is_worse = |it: &Concept| disease.status_worse.has(it) && !disease.status_not_worse.has(it);
     if disease.status_code.has(&observation.code)
-        && matches!(&observation.value.value, Value::Coded(it) if disease.status_worse.has(it))
+        && matches!(&observation.value.value, Value::Coded(it) if is_worse(it))
     {
         return Some((date, FirstDay::Counts, "the disease got worse".to_owned()));
     }
