@@ -273,6 +273,13 @@ impl Sighting<'_> {
         self.standing == Standing::Current
             && matches!(self.class, Class::Disease | Class::Metastatic)
     }
+
+    /// Whether it is confirmed, and said to be in remission.
+    #[must_use]
+    pub fn is_in_remission(&self) -> bool {
+        matches!(self.standing, Standing::Unclear(_))
+            && self.condition.clinical_status.as_deref() == Some("remission")
+    }
 }
 
 /// All Conditions about the disease, and whether it is the only cancer.

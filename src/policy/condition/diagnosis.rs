@@ -229,7 +229,39 @@ fn weigh(scene: &Scene<'_>) -> Scales {
     for observation in &scene.case.evidence.observations {
         weigh_observation(scene, observation, &mut scales);
     }
+    weigh_remissions(scene, &mut scales);
     scales
+}
+
+/// clinical.md 1.3: a remission that a diagnosis tells of speaks against what was there before it.
+///
+/// That of the metastases has no date of its own: it stands against what is not said to be active.
+fn weigh_remissions(scene: &Scene<'_>, scales: &mut Scales) {
+    let sightings = &scene.picture.sightings;
+    let is_metastasis = |seen: &Sighting<'_>| {
+        matches!(seen.class, Class::Distant { .. } | Class::Metastatic)
+            && scene.picture.originates(seen) == Truth::Met
+    };
+    let has_active =
+        sightings.iter().any(|seen| seen.standing == Standing::Current && is_metastasis(seen));
+    for seen in sightings.iter().filter(|seen| seen.is_in_remission()) {
+        let cited = named(seen);
+        if is_metastasis(seen) && !has_active {
+            scales.against.push((When::from(scene.as_of), cited));
+        } else if let (Class::Disease, Some(date)) = (seen.class, seen.condition.source.date) {
+            scales.against.push((date, cited));
+        }
+    }
+    let has_other = sightings.iter().any(|seen| seen.class == Class::OtherPrimary);
+    for condition in &scene.case.evidence.conditions {
+        let is_gone = scene.disease.status_gone.has(&condition.code)
+            && Standing::of(condition, scene.as_of) == Standing::Current
+            && scene.picture.belongs(&condition.links) == Truth::Met
+            && !(condition.links.is_empty() && has_other);
+        if let (true, Some(date)) = (is_gone, condition.source.date) {
+            scales.against.push((date, cite(&condition.source, condition.code.name())));
+        }
+    }
 }
 
 fn weigh_condition(scene: &Scene<'_>, seen: &Sighting<'_>, scales: &mut Scales) {
