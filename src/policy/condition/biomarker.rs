@@ -172,7 +172,7 @@ impl BiomarkerOrTherapy {
             Reading::Negative if self.assay.is_liquid(observation) => {
                 results
                     .open
-                    .push(cited("negative in blood, which cannot exclude it in the tumour"));
+                    .push(cited("negative in blood or in another sample that is not the tumour"));
             }
             Reading::Negative if self.assay.has_unread_sample(observation) => {
                 results.open.push(cited("negative, in a sample that is told by a code only"));
