@@ -63,6 +63,10 @@ impl OneDose {
         let mut again = Vec::new();
         let mut unclear = Vec::new();
         self.hear_order(scene, &mut again, &mut unclear);
+        // What the request says, it says on its day (clinical.md 9: every reason has a date).
+        for cited in again.iter_mut().chain(&mut unclear) {
+            cited.source.date = cited.source.date.or(Some(scene.requested()));
+        }
         let outcome = if !given.is_empty() || !again.is_empty() {
             Outcome::not_met(given.into_iter().chain(again).collect())
         } else if !perhaps.is_empty() {
