@@ -82,7 +82,9 @@ fn large(name: &str) -> Vec<u8> {
         });
         let size = |it: &Value| serde_json::to_vec(it).expect("JSON").len();
         let count = (each - size(&result)) / size(&component);
-        result["resource"]["component"] = Value::Array(vec![component; count]);
+        let resource = result.pointer_mut("/resource").and_then(Value::as_object_mut);
+        let components = Value::Array(vec![component; count]);
+        resource.expect("a resource").insert("component".to_owned(), components);
         list.push(result);
     }
     serde_json::to_vec(&request).expect("JSON")
