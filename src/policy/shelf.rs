@@ -131,11 +131,16 @@ impl Shelf {
 const PRODUCT_SYSTEMS: &[System] =
     &[System::Ndc, System::RxNorm, System::Hcpcs, System::Cpt, System::Icd10Pcs];
 
-/// Whether a concept names something else by its codes, and the product by none.
+/// Whether a concept names something else by its codes: alone, or beside the product.
+///
+/// Beside the product an RxNorm code may be its ingredient's, and a CPT code its administration's.
 fn names_another(map: &ProductMap, concept: &Concept) -> bool {
-    !map.codes.has(concept)
-        && !map.unclassified.has(concept)
-        && concept.codings.iter().any(|coding| PRODUCT_SYSTEMS.contains(&coding.system))
+    let is_product = map.codes.has(concept) || map.unclassified.has(concept);
+    concept.codings.iter().any(|coding| {
+        let is_known = map.codes.contains(coding) || map.unclassified.contains(coding);
+        let may_accompany = matches!(coding.system, System::RxNorm | System::Cpt);
+        !is_known && PRODUCT_SYSTEMS.contains(&coding.system) && !(is_product && may_accompany)
+    })
 }
 
 enum InForce<'s> {
