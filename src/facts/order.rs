@@ -38,8 +38,8 @@ pub struct Order {
     pub sites: Vec<Site>,
     /// In which setting.
     pub settings: Vec<Setting>,
-    /// How much; absent means one dose.
-    pub amount: Option<Amount>,
+    /// How much, from every place that says it, the item's own first; none means one dose.
+    pub amounts: Vec<Amount>,
     /// What says that it is to be given more than once.
     pub repeats: Vec<Repeat>,
     /// All lines of the same request, this one among them; they are shared by its orders.
@@ -51,6 +51,8 @@ pub struct Order {
 pub struct Product {
     /// Codes and words.
     pub concept: Concept,
+    /// Whether it names only a part of what is asked for, such as a detail of an item.
+    pub is_part: bool,
     /// Where they stand.
     pub source: Source,
 }
@@ -159,10 +161,12 @@ pub struct Setting {
 /// How much is asked for.
 #[derive(Clone, Debug)]
 pub struct Amount {
-    /// The number, as written.
+    /// The number, as written, behind the comparator if there is one.
     pub value: Box<str>,
     /// The unit's words or code.
     pub unit: Option<Box<str>>,
+    /// Whether it is what one administration takes, which may be measured in anything.
+    pub is_of_dosage: bool,
     /// Where it stands.
     pub source: Source,
 }

@@ -7,7 +7,7 @@ use super::order::{
     NamesNobody, OrderParts, amount, is_the_stay, order_parts, read_encounter, stands,
 };
 use super::people::{add_specialty, prescriber, site};
-use super::reader::{concept, extension, source, span, when};
+use super::reader::{concept, extension, is_modified, source, span, when};
 use super::subject::Subject;
 use crate::facts::{
     CoverageStanding, DateOrigin, Line, Order, Prescriber, Product, Reason, Repeat, ServiceDate,
@@ -111,6 +111,9 @@ impl<'d> ClaimReader<'_, 'd> {
 
     /// An order that was called off or written for somebody else asks for nothing for this patient.
     fn order_stands(&self, item: Node<'d>) -> Result<(), &'static str> {
+        if is_modified(item) || is_modified(self.claim) {
+            return Err("is called off, or carries a modifier that may turn it into its opposite");
+        }
         let Some(place) = self.requested(item) else { return Ok(()) };
         stands(self.pool, place, self.subject, NamesNobody::IsFine)
     }
@@ -141,12 +144,14 @@ impl<'d> ClaimReader<'_, 'd> {
             prescriber: self.prescriber(item, parts.prescriber.take()),
             sites,
             settings,
-            amount: item
+            amounts: item
                 .get("quantity")
                 .and_then(|quantity| {
                     amount(quantity, self.at(format!("Claim.item[{index}].quantity")))
                 })
-                .or(parts.amount),
+                .into_iter()
+                .chain(parts.amounts)
+                .collect(),
             repeats: parts.repeats.into_iter().chain(self.amounts_of_parts(item, index)).collect(),
             lines: Arc::default(),
         }
@@ -156,12 +161,12 @@ impl<'d> ClaimReader<'_, 'd> {
         let element = format!("Claim.item[{index}].productOrService");
         let details = parts_of(item, index)
             .into_iter()
-            .map(|(node, element)| (node, format!("{element}.productOrService")));
-        std::iter::once((item, element))
+            .map(|(node, element)| (node, format!("{element}.productOrService"), true));
+        std::iter::once((item, element, false))
             .chain(details)
-            .filter_map(|(node, element)| {
-                let code = node.get("productOrService")?;
-                Some(Product { concept: concept(Some(code)), source: self.at(element) })
+            .filter_map(|(node, element, is_part)| {
+                let concept = concept(Some(node.get("productOrService")?));
+                Some(Product { concept, is_part, source: self.at(element) })
             })
             .collect()
     }
@@ -268,7 +273,18 @@ impl<'d> ClaimReader<'_, 'd> {
     /// What the care team states of the requester's specialty counts as the requester's.
     fn prescriber(&self, item: Node<'d>, requester: Option<Prescriber>) -> Option<Prescriber> {
         let people = self.people(item);
-        let ordering = people.iter().find(|(_, member)| has_ordering_role(*member));
+        let has_role =
+            |member: Node<'d>, role: &str| role_codes(member).iter().any(|it| it == role);
+        // X12 98 `DK`, ordering physician; else HL7's `primary`, the provider who is responsible.
+        let has_physician = people.iter().any(|(_, member)| has_role(*member, "DK"));
+        let role = if has_physician { "DK" } else { "primary" };
+        let mut ordering_ones = people.iter().filter(|(_, member)| has_role(*member, role));
+        let ordering = ordering_ones.next();
+        // Two who order are no prescriber: neither the first nor the better one is chosen.
+        let person = |member: &(usize, Node<'d>)| self.member(member.0, member.1)?.person;
+        if ordering_ones.any(|other| ordering.and_then(person) != person(other)) {
+            return None;
+        }
         let alone = match people.as_slice() {
             [only] if only.1.get("role").is_none() => Some(only),
             _ => None,
@@ -358,18 +374,15 @@ impl<'d> ClaimReader<'_, 'd> {
         (sites, settings)
     }
 
-    /// The Claim's coverages, the focal one first.
+    /// The coverage under which the Claim is to be judged: the focal one; where none is said to be,
+    /// each that the Claim names (rulings 10).
     fn coverages(&self) -> Vec<usize> {
-        let mut insurance: Vec<Node<'d>> = self.claim.each("insurance").collect();
-        insurance.sort_by_key(|entry| entry.get("focal").and_then(Node::boolean) != Some(true));
-        let references = insurance.into_iter().filter_map(|entry| entry.get("coverage"));
+        let is_focal = |entry: &Node<'d>| entry.get("focal").and_then(Node::boolean) == Some(true);
+        let has_focal = self.claim.each("insurance").any(|entry| is_focal(&entry));
+        let counted = self.claim.each("insurance").filter(|it| !has_focal || is_focal(it));
+        let references = counted.filter_map(|entry| entry.get("coverage"));
         references.filter_map(|reference| self.pool.follow(reference, self.place)).collect()
     }
-}
-
-/// X12 98 `DK`, ordering physician; HL7's `primary` is the provider who is responsible.
-fn has_ordering_role(member: Node<'_>) -> bool {
-    role_codes(member).iter().any(|code| matches!(&**code, "DK" | "primary"))
 }
 
 fn role_codes(member: Node<'_>) -> Vec<std::borrow::Cow<'_, str>> {

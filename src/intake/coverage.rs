@@ -1,6 +1,6 @@
 //! Whether a coverage is ours, and in force on the day (rulings 9, 10).
 
-use super::reader::{is_npi_system, is_readable_period, npi, source, span, word};
+use super::reader::{is_modified, is_npi_system, is_readable_period, npi, source, span, word};
 use super::subject::Subject;
 use crate::facts::{CoverageStanding, Membership, SourceKind};
 use crate::fhir::{Entry, Node, Pool};
@@ -41,7 +41,7 @@ fn membership(
     if !is_ours(pool, place, node, plan.payer_npi) {
         return Err("the coverage is another payer's".to_owned());
     }
-    if node.text_of("status").as_deref() != Some("active") {
+    if node.text_of("status").as_deref() != Some("active") || is_modified(node) {
         return Err("the coverage is not active".to_owned());
     }
     subject

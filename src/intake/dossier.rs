@@ -165,7 +165,7 @@ impl<'d> HookFile<'d> {
             prescriber: parts.prescriber,
             sites: parts.sites,
             settings: parts.settings,
-            amount: parts.amount,
+            amounts: parts.amounts,
             repeats: parts.repeats,
             lines: Arc::default(),
         }

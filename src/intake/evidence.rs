@@ -15,7 +15,7 @@ use super::reader::{
 use super::subject::Subject;
 use crate::facts::{
     Component, Condition, ConditionLink, Evidence, FactId, Gap, MedicationKind, MedicationUse,
-    Observation, SourceKind, Stage, TestOrder,
+    Observation, SourceKind, Stage, TestOrder, Value,
 };
 use crate::fhir::{Entry, Node, Pool};
 use crate::terms::{Concept, Span, Truth, When};
@@ -116,10 +116,15 @@ impl Reader<'_, '_> {
         FactId(self.place)
     }
 
-    /// A modifier extension may turn a resource into its opposite: its status is not believed.
+    /// A modifier extension may turn a resource into its opposite, and a value beside the reason why
+    /// there is none contradicts it (FHIR obs-6): the status is not believed.
     fn status(&self) -> Option<Box<str>> {
-        let is_modified = |node: Node<'_>| node.get("modifierExtension").is_some();
-        if is_modified(self.node) || self.node.each("component").any(is_modified) {
+        let is_doubtful = |node: Node<'_>| {
+            node.get("modifierExtension").is_some()
+                || node.get("dataAbsentReason").is_some()
+                    && !matches!(answer(node).value, Value::None)
+        };
+        if is_doubtful(self.node) || self.node.each("component").any(is_doubtful) {
             None
         } else {
             word(self.node, "status")

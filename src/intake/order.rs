@@ -4,7 +4,7 @@
 
 use super::evidence::medication_code;
 use super::people::{prescriber, site};
-use super::reader::{concept, concepts, extension, source, span, when, word};
+use super::reader::{concept, concepts, extension, is_modified, source, span, when, word};
 use super::subject::Subject;
 use crate::facts::{
     Amount, FactId, Prescriber, Product, Reason, Repeat, Setting, Site, Source, SourceKind, Stated,
@@ -41,8 +41,8 @@ pub struct OrderParts {
     pub sites: Vec<Site>,
     /// In which setting.
     pub settings: Vec<Setting>,
-    /// How much.
-    pub amount: Option<Amount>,
+    /// How much, from every place that says it.
+    pub amounts: Vec<Amount>,
     /// Whether again.
     pub repeats: Vec<Repeat>,
 }
@@ -80,7 +80,7 @@ pub fn order_parts(
             .map(|requester| prescriber(pool, requester, place, reader.at("requester"))),
         sites,
         settings,
-        amount: reader.amount(),
+        amounts: reader.amounts(),
         repeats: reader.repeats(),
     }
 }
@@ -103,6 +103,9 @@ pub fn stands(
         || matches!(status.as_deref(), Some("cancelled" | "revoked" | "entered-in-error"))
     {
         return Err("says that it is not to be carried out");
+    }
+    if is_modified(node) {
+        return Err("carries a modifier that may turn it into its opposite");
     }
     match (about, names_nobody) {
         // An order of a Claim that names nobody is the Claim's patient's.
@@ -134,7 +137,7 @@ pub fn read_encounter(
         .codings
         .iter()
         .any(|coding| coding.system == System::ActCode && &*coding.code == "IMP");
-    if !is_inpatient || entry.kind != "Encounter" {
+    if !is_inpatient || entry.kind != "Encounter" || is_modified(entry.node) {
         return;
     }
     let at = |element: &'static str| source(entry, element, SourceKind::Record);
@@ -186,13 +189,14 @@ impl<'d> OrderReader<'_, 'd> {
 
     fn products(&self) -> Vec<Product> {
         let mut products = Vec::new();
+        let whole = |concept, source| Product { concept, is_part: false, source };
         let medication = medication_code(self.pool, self.node, self.place);
         if !medication.codings.is_empty() || medication.text.is_some() {
-            products.push(Product { concept: medication, source: self.at("medication[x]") });
+            products.push(whole(medication, self.at("medication[x]")));
         }
         for name in ["code", "codeCodeableConcept"] {
             if let Some(code) = self.node.get(name) {
-                products.push(Product { concept: concept(Some(code)), source: self.at(name) });
+                products.push(whole(concept(Some(code)), self.at(name)));
             }
         }
         let coded = ["medicationCodeableConcept", "code", "codeCodeableConcept"];
@@ -200,7 +204,7 @@ impl<'d> OrderReader<'_, 'd> {
             coded.iter().filter_map(|name| extension(self.node.get(name)?, "ext-billing-options"))
         {
             let concept = concept(billing.get("valueCodeableConcept"));
-            products.push(Product { concept, source: self.at("extension") });
+            products.push(whole(concept, self.at("extension")));
         }
         products
     }
@@ -278,13 +282,21 @@ impl<'d> OrderReader<'_, 'd> {
         codes.chain(categories).collect()
     }
 
-    fn amount(&self) -> Option<Amount> {
-        let dispense = self.node.at(&["dispenseRequest", "quantity"]);
-        let (node, element) = match dispense {
-            Some(quantity) => (quantity, "dispenseRequest.quantity"),
-            None => (self.node.get("quantityQuantity")?, "quantityQuantity"),
-        };
-        amount(node, self.at(element))
+    fn amounts(&self) -> Vec<Amount> {
+        let whole = [
+            (self.node.at(&["dispenseRequest", "quantity"]), "dispenseRequest.quantity"),
+            (self.node.get("quantityQuantity"), "quantityQuantity"),
+        ];
+        let whole = whole.into_iter().filter_map(|(node, at)| amount(node?, self.at(at)));
+        let element = "dosageInstruction.doseAndRate.dose[x]";
+        let doses = self
+            .node
+            .each("dosageInstruction")
+            .flat_map(|dosage| dosage.each("doseAndRate").collect::<Vec<_>>())
+            .filter_map(|dose| dose.get("doseQuantity").or_else(|| dose.at(&["doseRange", "high"])))
+            .filter_map(|node| amount(node, self.at(element)))
+            .map(|amount| Amount { is_of_dosage: true, ..amount });
+        whole.chain(doses).collect()
     }
 
     fn repeats(&self) -> Vec<Repeat> {
@@ -330,9 +342,11 @@ impl<'d> OrderReader<'_, 'd> {
 #[must_use]
 pub fn amount(node: Node<'_>, source: Source) -> Option<Amount> {
     let value = node.get("value")?.number()?;
+    let comparator = node.text_of("comparator").unwrap_or_default();
     Some(Amount {
-        value: value.into(),
+        value: format!("{comparator}{value}").into(),
         unit: word(node, "unit").or_else(|| word(node, "code")),
+        is_of_dosage: false,
         source,
     })
 }

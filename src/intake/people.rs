@@ -1,7 +1,8 @@
 //! Prescribers and places: who and where, with what the records say of them.
 
 use super::reader::{
-    concept, concepts, is_npi_system, is_readable_period, npi, person_name, source, span, word,
+    concept, concepts, is_modified, is_npi_system, is_readable_period, npi, person_name, source,
+    span, word,
 };
 use crate::facts::{FactId, Prescriber, Site, Source, SourceKind, Specialty};
 use crate::fhir::{Node, Pool};
@@ -60,8 +61,9 @@ pub fn prescriber(pool: &Pool<'_>, reference: Node<'_>, from: usize, at: Source)
     prescriber
 }
 
+/// Whether a record is out of use, or may say the opposite of what it seems to.
 fn is_inactive(node: Node<'_>) -> bool {
-    node.get("active").and_then(Node::boolean) == Some(false)
+    node.get("active").and_then(Node::boolean) == Some(false) || is_modified(node)
 }
 
 /// Takes the NPI of a person or role; the person's own comes first.
@@ -172,6 +174,9 @@ fn site_within(
     let entry = pool.entry(place)?;
     let node = entry.node;
     let name = || word(node, "name").map(String::from).or_else(display);
+    if is_modified(node) {
+        return Some(named(None, name()));
+    }
     match &*entry.kind {
         "Organization" => Some(named(npi(node), name())),
         "Location" => {

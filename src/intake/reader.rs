@@ -106,11 +106,14 @@ pub fn extensions<'d>(node: Node<'d>, name: &str) -> impl Iterator<Item = Node<'
     })
 }
 
-/// The NPI among an element's identifiers: none, one, or one that is wrong.
+/// The NPI among an element's identifiers: none, one, or one that is wrong; a number that is said to
+/// be old or to end is none.
 #[must_use]
 pub fn npi(node: Node<'_>) -> Option<Result<Npi, NpiError>> {
     let mut numbers = node.each("identifier").filter(|identifier| {
         identifier.text_of("system").is_some_and(|system| is_npi_system(&system))
+            && identifier.text_of("use").as_deref() != Some("old")
+            && span(identifier.get("period")).end.is_none()
     });
     let value = numbers.find_map(|identifier| identifier.text_of("value"))?;
     Some(Npi::parse(&value))
@@ -119,8 +122,21 @@ pub fn npi(node: Node<'_>) -> Option<Result<Npi, NpiError>> {
 /// Whether a system URI is that of NPIs.
 #[must_use]
 pub fn is_npi_system(system: &str) -> bool {
-    system.trim().trim_end_matches('/') == Npi::SYSTEM
-        || system.trim() == "urn:oid:2.16.840.1.113883.4.6"
+    // clinical.md N31
+    let system = System::from_uri(system);
+    system.uri() == Npi::SYSTEM || system.uri() == "urn:oid:2.16.840.1.113883.4.6"
+}
+
+/// Whether an element carries a modifier extension that may turn it into its opposite.
+///
+/// Of the known ones PAS marks by `infoCancelled` what is called off, and false says nothing.
+#[must_use]
+pub fn is_modified(node: Node<'_>) -> bool {
+    node.each("modifierExtension").any(|extension| {
+        let url = extension.text_of("url").unwrap_or_default();
+        let is_cancelled = extension.get("valueBoolean").and_then(Node::boolean);
+        !(url.ends_with("/modifierextension-infoCancelled") && is_cancelled == Some(false))
+    })
 }
 
 /// A `HumanName` or name text.

@@ -126,7 +126,7 @@ pub enum Condition {
     /// The prescriber has one of the named specialties.
     PrescriberSpecialty(PrescriberSpecialty),
     /// One agent failed, or all are contraindicated.
-    FailedTherapy(FailedTherapy),
+    FailedTherapy(Box<FailedTherapy>),
     /// The biomarker is absent, or the therapy aimed at it failed.
     BiomarkerOrTherapy(Box<BiomarkerOrTherapy>),
     /// The place is in the registry, in the asked setting.

@@ -36,6 +36,9 @@ pub struct Disease {
     pub history: Codes,
     /// Harmless look-alikes.
     pub benign: Codes,
+    /// Another disease of the same place, which is no primary that counts: a diagnosis that is coded
+    /// as both contradicts itself.
+    pub apart: Codes,
     /// Morphology of the invasive disease.
     pub morphology: Codes,
     /// Morphology of the disease in situ.
@@ -76,6 +79,8 @@ pub struct Disease {
     pub status_worse: Codes,
     /// The course: gone.
     pub status_gone: Codes,
+    /// The course: anything but worse.
+    pub status_not_worse: Codes,
 }
 
 impl Disease {
@@ -88,6 +93,7 @@ impl Disease {
             &mut self.in_situ,
             &mut self.history,
             &mut self.benign,
+            &mut self.apart,
             &mut self.morphology,
             &mut self.morphology_in_situ,
             &mut self.morphology_special,
@@ -108,6 +114,7 @@ impl Disease {
             &mut self.status_code,
             &mut self.status_worse,
             &mut self.status_gone,
+            &mut self.status_not_worse,
         ]
     }
 
@@ -169,11 +176,12 @@ impl Disease {
         let benign = self.benign.has(code);
         let at_site = self.sites.has(code) || special_site;
         let other = self.other_primary.has(code) && !at_site;
+        let apart = self.apart.has(code);
         let secondary = self.secondary_distant.has(code);
         let invasive = named || special || by_morphology;
 
         // Two statements that exclude each other: neither is believed.
-        if invasive && (in_situ || history || benign) || (named || special) && other {
+        if invasive && (in_situ || history || benign) || (named || special) && (other || apart) {
             return Class::Conflict;
         }
         if in_situ && (other || secondary) || other && secondary {
@@ -266,6 +274,13 @@ impl Sighting<'_> {
     pub fn is_current_disease(&self) -> bool {
         self.standing == Standing::Current
             && matches!(self.class, Class::Disease | Class::Metastatic)
+    }
+
+    /// Whether it is confirmed, and said to be in remission.
+    #[must_use]
+    pub fn is_in_remission(&self) -> bool {
+        matches!(self.standing, Standing::Unclear(_))
+            && self.condition.clinical_status.as_deref() == Some("remission")
     }
 }
 

@@ -3,7 +3,7 @@
 use super::criterion::{Authority, Condition, Edition, ProductMap, Text};
 use super::finding::PolicyId;
 use crate::facts::Case;
-use crate::terms::{Coding, Concept, Day, When};
+use crate::terms::{Coding, Concept, Day, System, When};
 
 /// All policies of a plan, each with its editions.
 #[derive(Debug, Default)]
@@ -126,6 +126,23 @@ impl Shelf {
     }
 }
 
+/// The systems in which products are coded, so that a code of one names a product or a treatment
+/// and not a kind of service (clinical.md 8).
+const PRODUCT_SYSTEMS: &[System] =
+    &[System::Ndc, System::RxNorm, System::Hcpcs, System::Cpt, System::Icd10Pcs];
+
+/// Whether a concept names something else by its codes: alone, or beside the product.
+///
+/// Beside the product an RxNorm code may be its ingredient's, and a CPT code its administration's.
+fn names_another(map: &ProductMap, concept: &Concept) -> bool {
+    let is_product = map.codes.has(concept) || map.unclassified.has(concept);
+    concept.codings.iter().any(|coding| {
+        let is_known = map.codes.contains(coding) || map.unclassified.contains(coding);
+        let may_accompany = matches!(coding.system, System::RxNorm | System::Cpt);
+        !is_known && PRODUCT_SYSTEMS.contains(&coding.system) && !(is_product && may_accompany)
+    })
+}
+
 enum InForce<'s> {
     Edition(Day, &'s Edition),
     Not(String),
@@ -165,7 +182,8 @@ impl Policy {
         let products = &case.order.products;
         let any = |test: &dyn Fn(&Concept) -> bool| products.iter().any(|it| test(&it.concept));
         let by_code = any(&|concept| map.codes.has(concept));
-        let is_other = any(&|concept| map.others.has(concept));
+        let is_other = any(&|concept| map.others.has(concept))
+            || by_code && products.iter().any(|it| !it.is_part && names_another(map, &it.concept));
         let unclassified = any(&|concept| map.unclassified.has(concept));
         let by_name = any(&|concept| concept.mentions(&map.names));
         match (by_code, is_other, by_name) {

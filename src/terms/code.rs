@@ -84,7 +84,7 @@ const URIS: &[(System, &[&str])] = &[
 impl System {
     /// The system that `uri` means.
     ///
-    /// `http` and `https`, a final slash, a version behind `|`, and the known aliases are all
+    /// `http` and `https` in capitals or not, a final slash, a version behind `|`, and the known aliases are all
     /// the same system.
     #[must_use]
     pub fn from_uri(uri: &str) -> System {
@@ -98,7 +98,7 @@ impl System {
         if key.to_ascii_lowercase().starts_with("snomed.info/sct/") {
             return System::SnomedCt;
         }
-        let unsecured = bare.strip_prefix("https://").map(|rest| format!("http://{rest}"));
+        let unsecured = behind_scheme(bare).map(|rest| format!("http://{rest}"));
         System::Other(unsecured.unwrap_or_else(|| bare.to_owned()).into())
     }
 
@@ -116,8 +116,14 @@ impl System {
 }
 
 fn without_scheme(uri: &str) -> &str {
-    let uri = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://")).unwrap_or(uri);
+    let uri = behind_scheme(uri).unwrap_or(uri);
     uri.strip_prefix("www.").unwrap_or(uri)
+}
+
+/// What stands behind `http` or `https`, in capitals or not.
+fn behind_scheme(uri: &str) -> Option<&str> {
+    let (scheme, rest) = uri.split_once("://")?;
+    ["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme)).then_some(rest)
 }
 
 /// A code in its system, both in one spelling so that equality means the same code.
@@ -139,16 +145,19 @@ impl Hash for Coding {
 
 impl Coding {
     /// A code in one spelling: trimmed; ICD codes in capitals and with their dot; NDC with 11
-    /// digits; HCPCS, CPT and ICD-10-PCS in capitals.
+    /// digits; HCPCS, CPT, ICD-10-PCS, NUCC, LOINC and HGNC in capitals.
     #[must_use]
     pub fn new(system: System, code: &str) -> Coding {
         let code = code.trim();
         let code: Box<str> = match system {
             System::Icd10Cm => icd10_cm(code).into(),
             System::Ndc => ndc(code).into(),
-            System::Hcpcs | System::Cpt | System::Icd10Pcs | System::Nucc => {
-                code.to_ascii_uppercase().into()
-            }
+            System::Hcpcs
+            | System::Cpt
+            | System::Icd10Pcs
+            | System::Nucc
+            | System::Loinc
+            | System::Hgnc => code.to_ascii_uppercase().into(),
             _ => code.into(),
         };
         let mut hasher = DefaultHasher::new();
@@ -246,6 +255,11 @@ mod tests {
         ] {
             assert_eq!(System::from_uri(uri), System::Hcpcs, "{uri}");
         }
+        assert_eq!(System::from_uri("HTTPS://Loinc.org"), System::Loinc);
+        assert_eq!(
+            System::from_uri("HTTP://www.whocc.no/atc"),
+            System::from_uri("https://www.whocc.no/atc")
+        );
         assert_eq!(System::from_uri("http://snomed.info/sct/731000124108"), System::SnomedCt);
         assert_eq!(System::from_uri("http://loinc.org|2.77"), System::Loinc);
         assert_eq!(
@@ -272,5 +286,6 @@ mod tests {
             assert_eq!(&*icd(code), "C43.59", "{code}");
         }
         assert_eq!(&*icd("C43"), "C43");
+        assert_eq!(&*Coding::new(System::Loinc, "la9634-2").code, "LA9634-2");
     }
 }

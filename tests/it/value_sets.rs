@@ -305,6 +305,7 @@ fn every_leaf_of_a_category_is_in_its_set() {
         ("melanoma", "C43"),
         ("melanoma-in-situ", "D03.59"),
         ("benign-skin", "D22.5"),
+        ("other-skin-cancer", "C44.509"),
         ("other-primary", "C4A.0"),
         ("other-primary", "C34.91"),
         ("pregnancy-condition", "O09.523"),

@@ -16,7 +16,7 @@ use crate::policy::disease::Class;
 use crate::policy::finding::{Cited, SetAside};
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
 use crate::policy::standing::{ReportStatus, Standing};
-use crate::terms::Truth;
+use crate::terms::{Concept, Truth};
 
 /// A biomarker, and the therapy that is aimed at it.
 #[derive(Debug, Deserialize)]
@@ -172,7 +172,7 @@ impl BiomarkerOrTherapy {
             Reading::Negative if self.assay.is_liquid(observation) => {
                 results
                     .open
-                    .push(cited("negative in blood, which cannot exclude it in the tumour"));
+                    .push(cited("negative in blood or in another sample that is not the tumour"));
             }
             Reading::Negative if self.assay.has_unread_sample(observation) => {
                 results.open.push(cited("negative, in a sample that is told by a code only"));
@@ -238,7 +238,7 @@ impl BiomarkerOrTherapy {
         for (place, one) in read.iter().enumerate() {
             for other in read.iter().skip(place + 1) {
                 let same_report = one.identifiers.iter().any(|it| other.identifiers.contains(it))
-                    && one.code == other.code
+                    && is_same_test(&one.code, &other.code)
                     && self.assay.what_is_named(one) == self.assay.what_is_named(other);
                 if !same_report {
                     continue;
@@ -252,6 +252,11 @@ impl BiomarkerOrTherapy {
         }
         old
     }
+}
+
+/// Whether two versions of a report name one test: by a code of both, whatever the words beside it.
+fn is_same_test(one: &Concept, other: &Concept) -> bool {
+    one == other || one.codings.iter().any(|coding| other.codings.contains(coding))
 }
 
 /// A corrected version that is not older replaces a version that was not corrected.

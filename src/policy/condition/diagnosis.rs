@@ -51,23 +51,29 @@ impl DiagnosisWithExtent {
         let mut scales = weigh(scene);
         set_aside.append(&mut scales.set_aside);
         // clinical.md 1.3: a clinician's word that it cannot be resected stands beside records of a
-        // stage in between, and not beside a later early stage or a remission.
+        // stage in between, and not beside a later early stage or a remission; what was said before
+        // the disease was there is not about it.
+        let is_of_disease = |date: When| {
+            let mut dates = current.iter().filter_map(|cited| cited.source.date);
+            dates.any(|onset| onset.on_or_before(date) == Truth::Met)
+        };
         let attested: Vec<Cited> = scene
             .answers
             .of(Proof::Extent)
+            .filter(|answer| is_of_disease(answer.date))
             .filter(|answer| !is_contradicted(answer.date, &[&scales.early, &scales.against]))
             .map(|answer| answer.cited.clone())
             .collect();
-        let outcome = if !attested.is_empty() && scales.distant.is_empty() {
+        let against = [&scales.regional, &scales.early, &scales.against];
+        let is_distant =
+            newest(&scales.distant).is_some_and(|newest| !is_contradicted(newest, &against));
+        let outcome = if is_distant {
+            let distant = scales.distant.into_iter().map(|(_, cited)| cited);
+            Outcome::met(current.into_iter().chain(distant).collect())
+        } else if !attested.is_empty() {
             Outcome::met(current.into_iter().chain(attested).collect())
-        } else if let Some(newest) = newest(&scales.distant) {
-            let against = [&scales.regional, &scales.early, &scales.against];
-            if is_contradicted(newest, &against) {
-                scene.ask("conflict", &found(&scales.everything()))
-            } else {
-                let distant = scales.distant.into_iter().map(|(_, cited)| cited);
-                Outcome::met(current.into_iter().chain(distant).collect())
-            }
+        } else if !scales.distant.is_empty() {
+            scene.ask("conflict", &found(&scales.everything()))
         } else if scales.shows_an_early_stage() {
             Outcome::not_met(scales.early.into_iter().map(|(_, cited)| cited).collect())
         } else {
@@ -223,7 +229,39 @@ fn weigh(scene: &Scene<'_>) -> Scales {
     for observation in &scene.case.evidence.observations {
         weigh_observation(scene, observation, &mut scales);
     }
+    weigh_remissions(scene, &mut scales);
     scales
+}
+
+/// clinical.md 1.3: a remission that a diagnosis tells of speaks against what was there before it.
+///
+/// That of the metastases has no date of its own: it stands against what is not said to be active.
+fn weigh_remissions(scene: &Scene<'_>, scales: &mut Scales) {
+    let sightings = &scene.picture.sightings;
+    let is_metastasis = |seen: &Sighting<'_>| {
+        matches!(seen.class, Class::Distant { .. } | Class::Metastatic)
+            && scene.picture.originates(seen) == Truth::Met
+    };
+    let has_active =
+        sightings.iter().any(|seen| seen.standing == Standing::Current && is_metastasis(seen));
+    for seen in sightings.iter().filter(|seen| seen.is_in_remission()) {
+        let cited = named(seen);
+        if is_metastasis(seen) && !has_active {
+            scales.against.push((When::from(scene.as_of), cited));
+        } else if let (Class::Disease, Some(date)) = (seen.class, seen.condition.source.date) {
+            scales.against.push((date, cited));
+        }
+    }
+    let has_other = sightings.iter().any(|seen| seen.class == Class::OtherPrimary);
+    for condition in &scene.case.evidence.conditions {
+        let is_gone = scene.disease.status_gone.has(&condition.code)
+            && Standing::of(condition, scene.as_of) == Standing::Current
+            && scene.picture.belongs(&condition.links) == Truth::Met
+            && !(condition.links.is_empty() && has_other);
+        if let (true, Some(date)) = (is_gone, condition.source.date) {
+            scales.against.push((date, cite(&condition.source, condition.code.name())));
+        }
+    }
 }
 
 fn weigh_condition(scene: &Scene<'_>, seen: &Sighting<'_>, scales: &mut Scales) {

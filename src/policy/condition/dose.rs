@@ -22,8 +22,10 @@ pub struct OneDose {
     pub most_containers: u32,
     /// Diagnoses that hint at an earlier therapy of the kind without naming it.
     pub hints: Codes,
-    /// Units that count containers.
+    /// Units that count containers, whatever the code.
     pub container_units: Vec<String>,
+    /// Units that count what the code stands for.
+    pub piece_units: Vec<String>,
     /// Units that count doses.
     pub dose_units: Vec<String>,
     /// Units that count something that one dose may have many of.
@@ -61,6 +63,10 @@ impl OneDose {
         let mut again = Vec::new();
         let mut unclear = Vec::new();
         self.hear_order(scene, &mut again, &mut unclear);
+        // What the request says, it says on its day (clinical.md 9: every reason has a date).
+        for cited in again.iter_mut().chain(&mut unclear) {
+            cited.source.date = cited.source.date.or(Some(scene.requested()));
+        }
         let outcome = if !given.is_empty() || !again.is_empty() {
             Outcome::not_met(given.into_iter().chain(again).collect())
         } else if !perhaps.is_empty() {
@@ -69,7 +75,7 @@ impl OneDose {
             scene.judge("amount", &found(&unclear), unclear)
         } else {
             let order = scene.case.order;
-            let (mut source, says) = match &order.amount {
+            let (mut source, says) = match order.amounts.first() {
                 Some(amount) => (amount.source.clone(), "one dose is asked for"),
                 None => (order.source.clone(), "no amount is given, which means one dose"),
             };
@@ -129,10 +135,15 @@ impl OneDose {
             if repeat.is_certain { again.push(cited) } else { unclear.push(cited) }
         }
         let service = order.service_date.when;
-        if let Some(amount) = &order.amount {
+        for amount in &order.amounts {
             let cited = cite(&amount.source, format!("amount {}", amount.value));
             match self.doses(scene, &amount.value, amount.unit.as_deref()) {
                 Truth::Met => {}
+                // One administration may be measured in cells, volume or anything else.
+                Truth::Unknown if amount.is_of_dosage && amount.unit.is_some() => {}
+                Truth::NotMet if amount.is_of_dosage && amount.unit.is_none() => {
+                    unclear.push(cited);
+                }
                 Truth::NotMet => again.push(cited),
                 Truth::Unknown => unclear.push(cited),
             }
@@ -174,10 +185,12 @@ impl OneDose {
             return Truth::Met;
         }
         // In a unit that nobody knows, a number says nothing of doses.
-        let counts = unit.is_none() || is_in(&self.dose_units) || is_in(&self.container_units);
+        let of_pieces = unit.is_none() || is_in(&self.piece_units);
+        let counts = of_pieces || is_in(&self.dose_units) || is_in(&self.container_units);
         let whole = number.fract() == 0.0 && number >= 1.0;
-        let counts_containers =
+        let pieces_are_containers =
             scene.case.order.products.iter().any(|product| self.containers.has(&product.concept));
+        let counts_containers = is_in(&self.container_units) || of_pieces && pieces_are_containers;
         let is_one = (number - 1.0).abs() < f64::EPSILON;
         if is_one {
             Truth::Met
@@ -185,7 +198,7 @@ impl OneDose {
             || is_in(&self.dose_units) && number > 1.0
         {
             Truth::NotMet
-        } else if counts && whole && counts_containers {
+        } else if whole && counts_containers {
             Truth::Met
         } else {
             Truth::Unknown

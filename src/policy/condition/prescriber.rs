@@ -33,7 +33,7 @@ impl PrescriberSpecialty {
     #[must_use]
     pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
         let Some(prescriber) = &scene.case.order.prescriber else {
-            return scene.ask("specialist", "no prescriber is named");
+            return scene.ask("specialist", "not named");
         };
         let name = prescriber.name.as_deref().unwrap_or("a prescriber without a name");
         if prescriber.npi_is_wrong {
@@ -62,14 +62,19 @@ impl PrescriberSpecialty {
                     continue;
                 }
             }
+            let is_other = self.other.has(&specialty.concept);
             if contradicted(specialty) {
                 undecided = true;
                 set_aside.push(aside(&specialty.source, "the request names another profession"));
+            } else if self.enough.has(&specialty.concept) && is_other {
+                // clinical.md 1.2: codings that contradict each other are unknown.
+                undecided = true;
+                set_aside.push(aside(&specialty.source, "its codes contradict each other"));
             } else if self.enough.has(&specialty.concept) {
                 enough.push(cited);
             } else if self.by_title.has(&specialty.concept) {
                 by_title.push(cited);
-            } else if self.other.has(&specialty.concept) && !self.team.has(&specialty.concept) {
+            } else if is_other && !self.team.has(&specialty.concept) {
                 other.push(cited);
             } else {
                 undecided = true;

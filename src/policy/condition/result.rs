@@ -134,7 +134,9 @@ impl Assay {
         let is_narrow = self.narrow_test.has(&observation.code);
         let is_report = self.variant_report.has(&observation.code);
         if !(is_gene_test || is_narrow || is_report) {
-            return if observation.code.mentions(&self.names) {
+            let says_variant =
+                matches!(&observation.value.value, Value::Coded(it) if self.diagnoses.has(it));
+            return if observation.code.mentions(&self.names) || says_variant {
                 Reading::Suspect("a test that is not in the policy's lists")
             } else {
                 Reading::Other

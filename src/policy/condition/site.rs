@@ -41,7 +41,8 @@ impl SiteInRegistry {
         let order = scene.case.order;
         let (mut right, mut wrong, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
         for setting in &order.settings {
-            let cited = cite(&setting.source, format!("setting {}", setting.concept.name()));
+            let says = format!("setting {}", setting.concept.name());
+            let cited = dated(scene, cite(&setting.source, says));
             if self.ruled_out.has(&setting.concept) {
                 wrong.push(cited);
             } else if self.is_setting(&setting.concept) {
@@ -88,7 +89,6 @@ impl SiteInRegistry {
             let all: Vec<Cited> = listed.into_iter().chain(unclear).collect();
             scene.judge("setting", &found(&all), all)
         } else {
-            let right = right.into_iter().map(|cited| dated(scene, cited));
             Outcome::met(listed.into_iter().chain(right).collect())
         };
         outcome.without(set_aside)

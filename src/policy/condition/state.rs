@@ -58,6 +58,9 @@ pub struct ExcludedState {
 struct Signs {
     /// In the state, with the date of the sign.
     present: Vec<(When, Cited)>,
+    /// A diagnosis of the state that is current and recent: an answer does not end it, but
+    /// contradicts it.
+    is_diagnosed: bool,
     /// Not in the state.
     absent: Vec<(When, Cited)>,
     /// Once in the state, by a test that does not hold any more: it tells only that an answer
@@ -102,7 +105,7 @@ impl ExcludedState {
         signs
             .unclear
             .extend(outdated.into_iter().filter(|(date, _)| !ended(*date)).map(|(_, cited)| cited));
-        let all_ended = signs.present.iter().all(|(date, _)| ended(*date));
+        let all_ended = !signs.is_diagnosed && signs.present.iter().all(|(date, _)| ended(*date));
         let outcome = match (newest(&signs.present), newest_absent) {
             (Some(_), None) => Outcome::not_met(cited(signs.present)),
             (Some(present), Some(absent)) => match present.before(absent) {
@@ -165,7 +168,10 @@ impl ExcludedState {
             match (Standing::of(condition, scene.as_of), source.date) {
                 (Standing::Current, Some(date)) => {
                     match (certain, within(date, self.diagnosis_days, scene)) {
-                        (true, Truth::Met) => signs.present.push((date, says)),
+                        (true, Truth::Met) => {
+                            signs.is_diagnosed = true;
+                            signs.present.push((date, says));
+                        }
                         (false, Truth::Met) | (_, Truth::Unknown) => signs.unclear.push(says),
                         // Too old to be true still, and yet said to be active.
                         (true, Truth::NotMet) => signs.unclear.push(says),
@@ -178,6 +184,12 @@ impl ExcludedState {
                     signs.unclear.push(says);
                 }
                 (standing, _) => signs.set_aside.push(aside(source, standing.words())),
+            }
+        }
+        // The code of a Claim proves nothing, and yet the request says so itself (rulings 15).
+        for (concept, source) in &scene.case.evidence.mentions {
+            if self.diagnoses.has(concept) {
+                signs.unclear.push(cite(source, concept.name()));
             }
         }
         for observation in &scene.case.evidence.observations {

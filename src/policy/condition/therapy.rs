@@ -13,7 +13,7 @@ use crate::policy::disease::{Class, Extent, Sighting};
 use crate::policy::finding::{Cited, Lack, SetAside};
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
 use crate::policy::standing::{ReportStatus, Standing};
-use crate::terms::{Day, Truth, When};
+use crate::terms::{Concept, Day, Truth, When};
 
 /// A class of agents that had to be tried.
 #[derive(Debug, Deserialize)]
@@ -25,6 +25,9 @@ pub struct FailedTherapy {
     pub also: Codes,
     /// Agents that look alike and never count; they cloud a reaction that names only the class.
     pub never: Codes,
+    /// Agents that no product holds together with one that counts: a record coded with both
+    /// contradicts itself.
+    pub apart: Codes,
     /// Reasons for stopping that say that it did not work.
     pub no_response: Codes,
     /// Reasons for stopping that say that it was not tolerated.
@@ -33,6 +36,8 @@ pub struct FailedTherapy {
     pub other_reasons: Codes,
     /// Diagnoses of an adverse effect of the class; an empty list if there is none.
     pub class_reaction: Codes,
+    /// Diagnoses that say that some agent of the class was taken; an empty list if there is none.
+    pub class_history: Codes,
     /// How many days after the last dose a progression still counts as failure.
     pub window_days: i64,
 }
@@ -43,6 +48,8 @@ pub struct FailedTherapy {
 pub struct Agent {
     /// Its name, for explanations.
     pub name: String,
+    /// Its names in words: they prove nothing, and yet speak against "never taken".
+    pub names: Vec<String>,
     /// Its codes.
     pub codes: Codes,
 }
@@ -53,6 +60,8 @@ struct Story {
     failed: Truth,
     /// Whether it was said explicitly that it was never taken, for another reason.
     never_taken: Vec<Cited>,
+    /// Whether a record leaves open that it was taken or not tolerated.
+    is_open: bool,
     /// What proves the failure.
     proof: Vec<Cited>,
     /// Exposure without an outcome.
@@ -73,10 +82,12 @@ impl FailedTherapy {
             .chain([
                 &mut self.also,
                 &mut self.never,
+                &mut self.apart,
                 &mut self.no_response,
                 &mut self.not_tolerated,
                 &mut self.other_reasons,
                 &mut self.class_reaction,
+                &mut self.class_history,
             ])
             .collect()
     }
@@ -84,9 +95,10 @@ impl FailedTherapy {
     /// Hears each agent's story and combines them.
     #[must_use]
     pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
-        let mut stories: Vec<Story> =
-            self.agents.iter().map(|agent| self.story(&agent.name, &agent.codes, scene)).collect();
-        let also = self.story("another agent of the class", &self.also, scene);
+        let of_agent =
+            |agent: &Agent| self.story(&agent.name, &agent.codes, Some(&self.apart), scene);
+        let mut stories: Vec<Story> = self.agents.iter().map(of_agent).collect();
+        let also = self.story("another agent of the class", &self.also, None, scene);
         let never = Exposure::of(&self.never, scene.case.evidence, scene);
         let mut set_aside: Vec<SetAside> = never
             .uses
@@ -102,11 +114,49 @@ impl FailedTherapy {
             }
             // Each agent was explicitly not taken, for reasons that rule none of them out.
             Truth::NotMet => {
-                Outcome::not_met(stories.into_iter().flat_map(|story| story.never_taken).collect())
+                let hints = self.hints(scene);
+                if hints.is_empty() {
+                    let never_taken = stories.into_iter().flat_map(|story| story.never_taken);
+                    Outcome::not_met(never_taken.collect())
+                } else {
+                    scene.judge("judgement", &found(&hints), hints)
+                }
             }
             Truth::Unknown => self.unknown(stories, also, scene),
         };
         outcome.without(set_aside)
+    }
+
+    /// What speaks against "never taken": records that name an agent in words only, and diagnoses
+    /// that say that some agent of the class was taken (N3, N11).
+    fn hints(&self, scene: &Scene<'_>) -> Vec<Cited> {
+        let evidence = scene.case.evidence;
+        let is_listed = |code: &Concept| {
+            self.agents.iter().any(|agent| agent.codes.has(code))
+                || self.also.has(code)
+                || self.never.has(code)
+        };
+        let is_named = |code: &Concept| self.agents.iter().any(|agent| code.mentions(&agent.names));
+        let in_words = evidence.medications.iter().filter(|record| {
+            !matches!(Dose::of(record), Dose::NotGiven | Dose::EnteredInError)
+                && !is_listed(&record.code)
+                && is_named(&record.code)
+        });
+        let in_words = in_words
+            .map(|record| cite(&record.source, format!("{}, by name only", record.code.name())));
+        // An agent that never counts explains a code of the class.
+        let is_explained = Exposure::of(&self.never, evidence, scene).is_given() == Truth::Met;
+        let of_class = evidence.conditions.iter().filter(|condition| {
+            let code = &condition.code;
+            !is_explained
+                && (self.class_history.has(code) || self.class_reaction.has(code))
+                && !matches!(
+                    Standing::of(condition, scene.as_of),
+                    Standing::Refuted | Standing::EnteredInError
+                )
+        });
+        let of_class = of_class.map(|condition| cite(&condition.source, condition.code.name()));
+        in_words.chain(of_class).collect()
     }
 
     fn unknown(&self, stories: Vec<Story>, also: Story, scene: &Scene<'_>) -> Outcome {
@@ -139,11 +189,19 @@ impl FailedTherapy {
         outcome.without(set_aside)
     }
 
-    fn story(&self, name: &str, codes: &Codes, scene: &Scene<'_>) -> Story {
-        let exposure = Exposure::of(codes, scene.case.evidence, scene);
+    /// The story of the agent with these codes; `apart` are those that its records do not carry too.
+    fn story(&self, name: &str, codes: &Codes, apart: Option<&Codes>, scene: &Scene<'_>) -> Story {
+        let mut exposure = Exposure::of(codes, scene.case.evidence, scene);
+        // clinical.md 1.2: all codings are read, and what contradicts itself is unknown.
+        for found in &mut exposure.uses {
+            if apart.is_some_and(|apart| apart.has(&found.record.code)) {
+                found.dose = Dose::Perhaps;
+            }
+        }
         let mut story = Story {
             failed: Truth::Unknown,
             never_taken: Vec::new(),
+            is_open: false,
             proof: Vec::new(),
             exposed: Vec::new(),
             to_judge: Vec::new(),
@@ -153,7 +211,8 @@ impl FailedTherapy {
             self.hear_use(name, found, exposure.is_given(), scene, &mut story);
         }
         for allergy in scene.case.evidence.allergies.iter().filter(|it| codes.has(&it.code)) {
-            hear_allergy(name, allergy, &exposure, scene, &mut story);
+            let is_mixed = self.never.has(&allergy.code);
+            hear_allergy(name, allergy, is_mixed, &exposure, scene, &mut story);
         }
         self.hear_adverse_events(name, codes, &exposure, scene, &mut story);
         hear_alerts(name, codes, &exposure, scene, &mut story);
@@ -166,6 +225,7 @@ impl FailedTherapy {
         } else if !story.never_taken.is_empty()
             && exposure.is_given() == Truth::NotMet
             && story.to_judge.is_empty()
+            && !story.is_open
         {
             story.failed = Truth::NotMet;
         }
@@ -352,8 +412,10 @@ fn progression(
     {
         return None;
     }
+    // Codings of one answer that contradict each other say nothing.
+    let is_worse = |it: &Concept| disease.status_worse.has(it) && !disease.status_not_worse.has(it);
     if disease.status_code.has(&observation.code)
-        && matches!(&observation.value.value, Value::Coded(it) if disease.status_worse.has(it))
+        && matches!(&observation.value.value, Value::Coded(it) if is_worse(it))
     {
         return Some((date, FirstDay::Counts, "the disease got worse".to_owned()));
     }
@@ -380,10 +442,12 @@ fn hear(timing: Timing, cited: Cited, story: &mut Story) {
     }
 }
 
-/// An allergy to the agent (rulings 21).
+/// An allergy to the agent (rulings 21); one that names an agent that never counts as well may have
+/// been a reaction to that one (clinical.md 4.3).
 fn hear_allergy(
     name: &str,
     allergy: &Allergy,
+    is_mixed: bool,
     exposure: &Exposure<'_>,
     scene: &Scene<'_>,
     story: &mut Story,
@@ -398,7 +462,7 @@ fn hear_allergy(
             let cited = cite(source, format!("allergy to {name}"));
             let reacted = allergy.has_reaction || exposure.is_given() == Truth::Met;
             let dated = source.date.is_some_and(|date| !scene.is_future(date));
-            if reacted && dated {
+            if reacted && dated && !is_mixed {
                 story.proof.push(cited);
             } else {
                 story.to_judge.push(cited);
@@ -407,6 +471,7 @@ fn hear_allergy(
         Some(_) | None => {
             story.set_aside.push(aside(source, "not an active, confirmed allergy"));
             story.exposed.push(cite(source, format!("possible allergy to {name}")));
+            story.is_open = true;
         }
     }
 }

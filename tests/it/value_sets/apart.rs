@@ -10,6 +10,7 @@ pub(crate) const DISJOINT: &[&[&str]] = &[
         "melanoma-in-situ",
         "melanoma-history",
         "benign-skin",
+        "other-skin-cancer",
         "secondary-distant",
         "secondary-regional",
         "secondary-unspecific",

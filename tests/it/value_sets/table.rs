@@ -135,6 +135,11 @@ pub(crate) const SETS: &[Set] = &[
     )
     .with(&["D22"]),
     set(
+        "other-skin-cancer",
+        "Cancer of the skin other than melanoma.",
+        &[codes("c1-not-melanoma-icd10cm", &["C44"])],
+    ),
+    set(
         "melanoma-morphology",
         "Morphologies of invasive melanoma, which make a site code a melanoma.",
         &[all("c1-morphology-icdo3", "member"), all("c1-morphology-snomed", "member")],
@@ -341,6 +346,11 @@ pub(crate) const SETS: &[Set] = &[
         ],
     ),
     set(
+        "checkpoint-history",
+        "Histories of a checkpoint inhibitor that do not say of which.",
+        &[codes("c4-exposure-icd10cm", &["Z92.26"])],
+    ),
+    set(
         "checkpoint-adverse-effect",
         "An adverse effect of some checkpoint inhibitor; it does not say of which.",
         &[all("c4-adverse-icd10cm", "supporting*")],
@@ -434,8 +444,8 @@ pub(crate) const SETS: &[Set] = &[
     ),
     set(
         "dna-change-component",
-        "The component that names the change of the DNA.",
-        &[codes("c5-braf-loinc", &["48004-6"])],
+        "The component that names the change of the DNA, in the transcript or in the genome.",
+        &[codes("c5-braf-loinc", &["48004-6", "81290-9"])],
     ),
     set(
         "variant-component",
@@ -532,7 +542,9 @@ pub(crate) const SETS: &[Set] = &[
         "cellular-therapy-history",
         "Signs of an earlier cellular therapy that do not say of which.",
         &[all("lim-prior-lifileucel", "review*")],
-    ),
+    )
+    // clinical.md 7.1: cytokine release (D89.83-) and ICANS (G92.0-) of every grade.
+    .with(&["D89.83", "G92.0", "T80.82"]),
     // Limitation 3
     set(
         "pregnancy-status-code",
