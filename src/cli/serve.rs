@@ -33,23 +33,16 @@ impl Settings {
     /// # Errors
     /// Profiles or key sets that cannot be used.
     pub fn of(config: &Config) -> anyhow::Result<Settings> {
-        let rules = match &config.profiles {
-            Some(folder) => profiles::from_folder(folder),
-            None => profiles::embedded(),
-        };
+        let (rules, terms) = plan_of(config)?;
         Ok(Settings {
-            rules: rules.context("reading the profiles")?,
+            rules,
             clients: config.register_clients().context("registering the clients")?,
             limits: Limits {
                 body_bytes: config.max_body_bytes,
                 request_time: config.request_timeout,
                 concurrent_requests: config.max_concurrent_requests,
             },
-            terms: Terms {
-                public_base: config.created_base().to_owned(),
-                tells_actions: config.sandbox,
-                repeat_window: config.repeat_window,
-            },
+            terms,
             config: config.clone(),
         })
     }
@@ -63,6 +56,23 @@ impl Settings {
         settings.terms.tells_actions = true;
         Ok(settings)
     }
+}
+
+/// The plan with its policies and what the operator set, as a configuration says.
+///
+/// # Errors
+/// Profiles that cannot be used.
+pub(super) fn plan_of(config: &Config) -> anyhow::Result<(Rulebook, Terms)> {
+    let rules = match &config.profiles {
+        Some(folder) => profiles::from_folder(folder),
+        None => profiles::embedded(),
+    };
+    let terms = Terms {
+        public_base: config.created_base().to_owned(),
+        tells_actions: config.sandbox,
+        repeat_window: config.repeat_window,
+    };
+    Ok((rules.context("reading the profiles")?, terms))
 }
 
 /// A server that runs.

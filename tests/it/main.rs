@@ -33,6 +33,8 @@ mod policy_tools;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod review_command;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod shelf;
