@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::service::review::{
     CaseView, LineView, MOST_LISTED, QueuedCase, Review, ReviewDecision, ReviewError,
 };
-use crate::service::{RealWorld, Service};
+use crate::service::{RealWorld, Service, scenario};
 use crate::store::{CaseId, SqliteStore};
 use crate::terms::Day;
 
@@ -249,10 +249,12 @@ fn in_words(view: &CaseView) -> String {
 
 fn line_in_words(line: &LineView) -> String {
     let mut lines = vec![format!("  line {}: {}", line.sequence, line.review_action)];
+    let scripted = line.scenario.map(|_| scenario::NOTE.to_owned());
     let told = [
         ("authorization", line.authorization.as_ref()),
         ("reference", line.reference.as_ref()),
         ("decided by", line.reviewed_by.as_ref()),
+        ("scripted:", scripted.as_ref()),
     ];
     let told = told.into_iter().filter_map(|(name, text)| Some((name, text?)));
     lines.extend(told.map(|(name, text)| format!("    {name} {text}")));

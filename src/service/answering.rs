@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::claim_echo::{Parties, Serviced, echoed, resources};
 use super::line::{StoredLine, StoredReview, action};
+use super::scenario::{self, Outcome};
 use super::world::instant;
 use super::{Service, ServiceError};
 use crate::ig::PasVersion;
@@ -33,6 +34,8 @@ pub(super) enum Refusal {
     Denied,
     /// An item that was withdrawn comes back.
     CancelledComesBack,
+    /// A sandbox scenario says so.
+    Scripted,
 }
 
 impl Refusal {
@@ -48,6 +51,7 @@ impl Refusal {
             Refusal::CancelledComesBack => {
                 ("Claim.item", "An item that was cancelled stays cancelled; please add a new one.")
             }
+            Refusal::Scripted => ("Claim", "The request was not processed."),
         }
     }
 }
@@ -64,6 +68,13 @@ struct Parts<'p, 'd> {
     sent: Option<EchoedIdentifier<'p>>,
     resources: Vec<(Cow<'d, str>, &'d str)>,
     lines: Vec<(StoredLine, Serviced<'d>)>,
+}
+
+impl Parts<'_, '_> {
+    fn is_scripted(&self) -> bool {
+        let by_line = self.lines.iter().any(|(stored, _)| stored.scenario.is_some());
+        by_line || self.saying.refusal == Some(Refusal::Scripted)
+    }
 }
 
 impl Service {
@@ -122,7 +133,7 @@ impl Service {
             }
         });
         let reviews = parts.lines.iter().filter_map(|(stored, _)| stored.review.as_ref());
-        ClaimAnswer {
+        let mut answer = ClaimAnswer {
             version: saying.version,
             to: saying.to,
             bundle_id,
@@ -135,17 +146,24 @@ impl Service {
             response_identifier: (own_identifier, response_id),
             claim: parts.parties.claim(request),
             echoed: parts.resources.iter().map(|(url, raw)| (&**url, *raw)).collect(),
-            reviewed_by: reviews.map(person).next(),
+            reviewed_by: reviews.map(reviewed_by).next(),
             lines: lines.collect(),
+            notes: parts.is_scripted().then_some(scenario::NOTE).into_iter().collect(),
             errors: saying.refusal.map(|refusal| self.error(refusal)).into_iter().collect(),
+        };
+        if parts.lines.iter().any(|(stored, _)| stored.scenario == Some(Outcome::MustSupport)) {
+            scenario::show_must_support(&mut answer);
         }
+        answer
     }
 
     fn error(&self, refusal: Refusal) -> AnswerError<'_> {
         let codes = &self.rules.plan.refusals;
         let (path, text) = refusal.in_words();
         let follow_up_code = match refusal {
-            Refusal::UnknownPrior | Refusal::CancelledComesBack => &codes.correct,
+            Refusal::UnknownPrior | Refusal::CancelledComesBack | Refusal::Scripted => {
+                &codes.correct
+            }
             Refusal::Denied => &codes.do_not_resend,
         };
         AnswerError { reason_code: &codes.reason, follow_up_code, path, text }
@@ -156,6 +174,9 @@ fn item_of<'p, 'd>(request: &'p PasRequest<'d>, sequence: u32) -> Option<&'p Lin
     request.lines.iter().find(|line| line.sequence == sequence)
 }
 
-fn person(review: &StoredReview) -> ReviewedBy {
+fn reviewed_by(review: &StoredReview) -> ReviewedBy {
+    if review.reviewer == scenario::REVIEWER {
+        return ReviewedBy::Nobody;
+    }
     ReviewedBy::Person(review.npi.as_deref().and_then(|npi| Npi::parse(npi).ok()))
 }

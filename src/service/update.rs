@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::answering::{Refusal, Saying};
 use super::claim_echo::token;
 use super::line::{StoredLine, is_pended, state_of};
-use super::submit_claim::{Incoming, document_text, submitted};
+use super::submit_claim::{Incoming, document_text, submitted, warn_of_script};
 use super::{Service, ServiceError};
 use crate::fhir::{Document, Node, Rules};
 use crate::ig::pas::ReviewAction;
@@ -167,14 +167,14 @@ impl Service {
         mut dossier: Dossier,
         case: CaseFile,
     ) -> Result<String, ServiceError> {
-        let Incoming { request, version, key, as_of, .. } = incoming;
+        let Incoming { request, version, key, .. } = incoming;
         self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
         let fates = Fates::of(request, &case);
         let judged =
-            self.judge_lines(request, &dossier, &[], *as_of, |line| fates.judged.contains(&line))?;
+            self.judge_lines(incoming, &dossier, &[], |line| fates.judged.contains(&line))?;
         let own_number = case.lines.iter().find_map(|line| line.authorization.as_ref());
         let own_number = own_number.map(|authorization| authorization.number.clone());
-        let mut lines = self.numbered(judged, own_number.as_deref()).await?;
+        let mut lines = self.numbered(incoming, judged, own_number.as_deref()).await?;
         lines.extend(fates.settled);
         lines.sort_by_key(|line| line.sequence);
         let answered: Vec<LineRecord> = submitted(request, &lines).into_iter().cloned().collect();
@@ -203,6 +203,7 @@ impl Service {
             Answered::Recorded(number) => {
                 let case = &record.case_id;
                 tracing::info!(case = %case, number, ?state, "claim updated");
+                warn_of_script(incoming, case);
                 Ok(record.answer.response)
             }
             Answered::MovedOn(_) => {

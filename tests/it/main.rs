@@ -37,6 +37,8 @@ mod review_command;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod scenarios;
+#[cfg(test)]
 mod shelf;
 #[cfg(test)]
 mod validator;
