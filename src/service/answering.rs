@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use super::claim_echo::{Parties, Serviced, echoed, resources};
 use super::line::{StoredLine, StoredReview, action};
-use super::scenario::{self, Outcome};
+use super::scenario::{self, Outcome, must_support_body};
 use super::world::instant;
 use super::{Service, ServiceError};
 use crate::ig::PasVersion;
 use crate::intake::pas_request::{Line, PasRequest};
 use crate::render::pas::{
-    AnswerError, AnswerTo, ClaimAnswer, EchoedIdentifier, LineAnswer, ReviewedBy, inquiry_answer,
-    response_bundle,
+    AnswerError, AnswerTo, ClaimAnswer, EchoedIdentifier, LineAction, LineAnswer, ReviewedBy,
+    inquiry_answer, response_bundle,
 };
 use crate::store::LineRecord;
 use crate::terms::Npi;
@@ -75,6 +75,10 @@ impl Parts<'_, '_> {
         let by_line = self.lines.iter().any(|(stored, _)| stored.scenario.is_some());
         by_line || self.saying.refusal == Some(Refusal::Scripted)
     }
+
+    fn shows_must_support(&self) -> bool {
+        self.lines.iter().any(|(stored, _)| stored.scenario == Some(Outcome::MustSupport))
+    }
 }
 
 impl Service {
@@ -85,7 +89,11 @@ impl Service {
         saying: &Saying<'_>,
     ) -> Result<String, ServiceError> {
         let parts = self.parts(request, saying);
-        Ok(response_bundle(&self.answer(&parts))?)
+        let answer = self.answer(&parts);
+        if parts.shows_must_support() {
+            return self.must_support(&answer);
+        }
+        Ok(response_bundle(&answer)?)
     }
 
     /// What an inquiry is answered, with each request that was found and what is said to it; the
@@ -98,8 +106,17 @@ impl Service {
     ) -> Result<String, ServiceError> {
         let parts: Vec<Parts<'_, '_>> =
             found.into_iter().map(|(request, saying)| self.parts(request, saying)).collect();
+        // A suite looks for the elements, not for every case that its earlier runs left.
+        if let Some(parts) = parts.iter().find(|parts| parts.shows_must_support()) {
+            return self.must_support(&self.answer(parts));
+        }
         let answers: Vec<ClaimAnswer<'_>> = parts.iter().map(|parts| self.answer(parts)).collect();
         Ok(inquiry_answer(version, &answers, head)?)
+    }
+
+    fn must_support(&self, answer: &ClaimAnswer<'_>) -> Result<String, ServiceError> {
+        let ids = [self.world.new_id(), self.world.new_id()];
+        Ok(must_support_body(answer, [&ids[0], &ids[1]])?)
     }
 
     fn parts<'p, 'd>(&self, request: &'p PasRequest<'d>, saying: &'p Saying<'p>) -> Parts<'p, 'd> {
@@ -151,8 +168,16 @@ impl Service {
             notes: parts.is_scripted().then_some(scenario::NOTE).into_iter().collect(),
             errors: saying.refusal.map(|refusal| self.error(refusal)).into_iter().collect(),
         };
-        if parts.lines.iter().any(|(stored, _)| stored.scenario == Some(Outcome::MustSupport)) {
-            scenario::show_must_support(&mut answer);
+        // An organization that asks gives the services itself; a role is no provider that may be
+        // authorized (PAS 3.18, itemAuthorizedProvider).
+        let asks = request.provider.place.and_then(|place| request.pool.entry(place));
+        let itself = asks.is_some_and(|entry| &*entry.kind == "Organization");
+        if parts.shows_must_support() && itself {
+            for line in &mut answer.lines {
+                if let LineAction::Certified { provider, .. } = &mut line.action {
+                    *provider = answer.claim.requestor.reference;
+                }
+            }
         }
         answer
     }

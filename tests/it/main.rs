@@ -25,6 +25,8 @@ mod harness;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod inferno;
+#[cfg(test)]
 mod pas;
 #[cfg(test)]
 mod payer_facts;
