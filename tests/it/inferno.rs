@@ -117,7 +117,7 @@ impl Session<'_> {
     fn decides(&mut self, name: &str, code: &str) {
         for answer in self.submit(name) {
             let responses = resources(&answer, "ClaimResponse");
-            let codes: Vec<String> = responses.iter().flat_map(codes).collect();
+            let codes: Vec<String> = responses.into_iter().flat_map(codes).collect();
             assert!(!codes.is_empty() && codes.iter().all(|it| it == code), "{name}: {codes:?}");
         }
     }
@@ -135,7 +135,7 @@ fn resources<'b>(bundle: &'b Value, kind: &str) -> Vec<&'b Value> {
 }
 
 /// The review action codes of a `ClaimResponse`'s items; `addItem` is not looked at.
-fn codes(response: &&Value) -> Vec<String> {
+fn codes(response: &Value) -> Vec<String> {
     let items = response["item"].as_array().into_iter().flatten();
     let adjudications = items.flat_map(|item| item["adjudication"].as_array().unwrap());
     let actions = adjudications.flat_map(|it| extensions(it, "/extension-reviewAction"));
@@ -242,7 +242,7 @@ fn inquiry(version: &str) -> Value {
 fn found_codes(session: &mut Session<'_>) -> Vec<String> {
     let found = session.inquire(&inquiry(session.version));
     let responses = found.iter().flat_map(|bundle| resources(bundle, "ClaimResponse"));
-    responses.collect::<Vec<_>>().iter().flat_map(codes).collect()
+    responses.flat_map(codes).collect()
 }
 
 // 2.3, and the inquiry of the suite of 2.0.1; rulings 41.
@@ -289,7 +289,7 @@ fn the_chain_of_updates_echoes_every_sequence_with_its_current_result() {
         for (name, expected) in &steps {
             let [answer] = &session.submit(name)[..] else { panic!("one answer") };
             let response = resources(answer, "ClaimResponse")[0];
-            assert_eq!(codes(&response), *expected, "{name}");
+            assert_eq!(codes(response), *expected, "{name}");
             let submitted = &payloads("2.2.1", name)[0]["entry"][0]["resource"];
             let asked = sequences(&submitted["item"], "sequence");
             assert_eq!(sequences(&response["item"], "itemSequence"), asked, "{name}");
@@ -329,7 +329,7 @@ fn members_for_trials_by_hand_have_the_other_outcomes() {
             let answer = server.submit(version, payload.replace(&member, other)).good();
             let response = resources(&answer, "ClaimResponse")[0];
             assert_eq!(response["outcome"], outcome, "{other}");
-            assert_eq!(codes(&response).first().map(String::as_str), code, "{other}");
+            assert_eq!(codes(response).first().map(String::as_str), code, "{other}");
         }
     }
 }
