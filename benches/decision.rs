@@ -27,6 +27,7 @@ use priorauth::intake::dossier::{Dossier, HookFile};
 use priorauth::intake::pas_request::{PasRequest, Profile};
 use priorauth::policy::{Determination, Plan, evaluate};
 use priorauth::profiles;
+use priorauth::service::scenario::Scenarios;
 use priorauth::service::{RealWorld, Service, Terms};
 use priorauth::store::{
     Answered, CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness,
@@ -119,6 +120,7 @@ fn service() -> Service {
         public_base: "https://payer.priorauth.test".to_owned(),
         repeat_window: Duration::ZERO,
         tells_actions: false,
+        scenarios: Scenarios::default(),
     };
     let rules = profiles::embedded().expect("the embedded profiles");
     Service::new(rules, Arc::new(Nothing), Arc::new(RealWorld), terms)
@@ -281,6 +283,14 @@ impl Store for Nothing {
 
     fn case<'a>(&'a self, _: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>> {
         done(None)
+    }
+
+    fn pended_cases_of<'a>(
+        &'a self,
+        _: &'a [&'a str],
+        _: u32,
+    ) -> StoreFuture<'a, Vec<CaseSummary>> {
+        done(Vec::new())
     }
 
     fn pending_cases(&self, _: u32) -> StoreFuture<'_, Vec<CaseSummary>> {

@@ -9,6 +9,7 @@ pub mod policy_check;
 pub mod policy_diff;
 pub mod policy_test;
 pub mod requests;
+mod review;
 pub mod serve;
 
 use std::io::Write as _;
@@ -52,6 +53,9 @@ enum Command {
     /// Work on policies
     #[command(subcommand)]
     Policy(Policy),
+    /// See the cases that wait for a person, and decide them
+    #[command(subcommand)]
+    Review(review::Action),
 }
 
 #[derive(Debug, Args)]
@@ -183,6 +187,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Policy(Policy::Check { folder }) => check(&folder),
         Command::Policy(Policy::Test(arguments)) => rehearse(&arguments),
         Command::Policy(Policy::Diff(arguments)) => return compare(&arguments),
+        Command::Review(action) => decide(action),
     };
     ended(outcome, ExitCode::FAILURE)
 }
@@ -267,6 +272,11 @@ fn judge(arguments: &Evaluate) -> anyhow::Result<ExitCode> {
     let payer = arguments.data.as_deref().map(PayerStore::open).transpose()?;
     let unread = evaluate::run(&rules, payer.as_ref(), &arguments.paths, as_of, arguments.format)?;
     Ok(if unread == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn decide(action: review::Action) -> anyhow::Result<ExitCode> {
+    runtime()?.block_on(review::run(action))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Nothing could be done where it ends with 2.

@@ -19,6 +19,7 @@
 //! ```
 
 mod raw;
+mod scenarios;
 #[cfg(test)]
 mod tests;
 
@@ -31,11 +32,14 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::auth::{ClientError, Clients, Registration, Replay, SigningAlgorithm};
+use crate::service::scenario::Scenarios;
 
 /// How large the settings file may be, in bytes.
 pub const MAX_CONFIG_BYTES: u64 = 1024 * 1024;
 /// How large a key set may be, in bytes.
 pub const MAX_KEY_SET_BYTES: u64 = 256 * 1024;
+/// How large a file of sandbox scenarios may be, in bytes.
+pub const MAX_SCENARIO_BYTES: u64 = 256 * 1024;
 /// How many clients may be registered.
 pub const MAX_CLIENTS: usize = 1000;
 
@@ -61,6 +65,10 @@ pub struct Config {
     pub profiles: Option<PathBuf>,
     /// Whether this is a sandbox for testers. Default: no.
     pub sandbox: bool,
+    /// The file with the sandbox's scripted answers; only in a sandbox.
+    pub scenarios: Option<PathBuf>,
+    /// Whether real requests are decided: then there is no sandbox. Default: no.
+    pub production: bool,
     /// How log lines are written. Default: text.
     pub log_format: LogFormat,
     /// Who may call. Empty: anyone over loopback, and no one else.
@@ -146,6 +154,8 @@ impl Default for Config {
             repeat_window: Duration::from_hours(24),
             profiles: None,
             sandbox: false,
+            scenarios: None,
+            production: false,
             log_format: LogFormat::default(),
             clients: Vec::new(),
         }
@@ -176,11 +186,7 @@ impl Config {
     /// # Errors
     /// A mistake in it.
     pub fn parse(file: &str, folder: &Path, text: &str) -> Result<Config, ConfigError> {
-        raw::read(folder, text).map_err(|mistake| ConfigError::Mistake {
-            file: file.to_owned(),
-            line: mistake.offset.map(|offset| raw::line_of(text, offset)),
-            what: mistake.what,
-        })
+        raw::read(folder, text).map_err(|mistake| mistake.in_file(file.to_owned(), text))
     }
 
     /// Reads the clients' key sets and registers the clients.
@@ -191,6 +197,17 @@ impl Config {
         let registrations: Result<Vec<_>, _> =
             self.clients.iter().map(ClientSettings::registration).collect();
         Ok(Clients::register(registrations?)?)
+    }
+
+    /// Reads the sandbox's scripted answers; none without a file of them.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has a mistake.
+    pub fn read_scenarios(&self) -> Result<Scenarios, ConfigError> {
+        let Some(path) = &self.scenarios else { return Ok(Scenarios::default()) };
+        let text = read_text(path, MAX_SCENARIO_BYTES)
+            .map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        scenarios::read(&text).map_err(|mistake| mistake.in_file(path.display().to_string(), &text))
     }
 
     /// The base of the URLs in what we create: never the listen address (ruling 33).

@@ -11,6 +11,7 @@ pub mod inquire_claim;
 mod line;
 pub mod payer_facts;
 pub mod review;
+pub mod scenario;
 pub mod submit_attachment;
 pub mod submit_claim;
 mod turns;
@@ -45,6 +46,8 @@ pub struct Terms {
     pub repeat_window: std::time::Duration,
     /// Whether a card tells in words what each system action says (rulings 39).
     pub tells_actions: bool,
+    /// Scripted answers for testers; none outside a sandbox.
+    pub scenarios: scenario::Scenarios,
 }
 
 /// An authorization of ours, as a fact, and when it holds.

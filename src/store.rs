@@ -173,6 +173,14 @@ pub trait Store: Send + Sync {
     /// Pended cases, those first that are due first, at most `limit` of them.
     fn pending_cases(&self, limit: u32) -> StoreFuture<'_, Vec<CaseSummary>>;
 
+    /// Pended cases of any of these members, those first that changed first, at most `limit` of
+    /// them.
+    fn pended_cases_of<'a>(
+        &'a self,
+        members: &'a [&'a str],
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<CaseSummary>>;
+
     /// Adds an answer to a case, with the submission that caused it if one did, and an audit row
     /// that names who gave it.
     ///

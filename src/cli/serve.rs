@@ -18,6 +18,9 @@ use crate::profiles;
 use crate::service::{RealWorld, Service, Terms};
 use crate::store::SqliteStore;
 
+/// How often it is looked whether a scripted case is due.
+const SCENARIO_ROUND: Duration = Duration::from_secs(1);
+
 /// What a server runs with.
 pub struct Settings {
     rules: Rulebook,
@@ -33,23 +36,16 @@ impl Settings {
     /// # Errors
     /// Profiles or key sets that cannot be used.
     pub fn of(config: &Config) -> anyhow::Result<Settings> {
-        let rules = match &config.profiles {
-            Some(folder) => profiles::from_folder(folder),
-            None => profiles::embedded(),
-        };
+        let (rules, terms) = plan_of(config)?;
         Ok(Settings {
-            rules: rules.context("reading the profiles")?,
+            rules,
             clients: config.register_clients().context("registering the clients")?,
             limits: Limits {
                 body_bytes: config.max_body_bytes,
                 request_time: config.request_timeout,
                 concurrent_requests: config.max_concurrent_requests,
             },
-            terms: Terms {
-                public_base: config.created_base().to_owned(),
-                tells_actions: config.sandbox,
-                repeat_window: config.repeat_window,
-            },
+            terms,
             config: config.clone(),
         })
     }
@@ -65,12 +61,31 @@ impl Settings {
     }
 }
 
+/// The plan with its policies and what the operator set, as a configuration says.
+///
+/// # Errors
+/// Profiles that cannot be used.
+pub(super) fn plan_of(config: &Config) -> anyhow::Result<(Rulebook, Terms)> {
+    let rules = match &config.profiles {
+        Some(folder) => profiles::from_folder(folder),
+        None => profiles::embedded(),
+    };
+    let terms = Terms {
+        public_base: config.created_base().to_owned(),
+        tells_actions: config.sandbox,
+        repeat_window: config.repeat_window,
+        scenarios: config.read_scenarios().context("reading the scenarios")?,
+    };
+    Ok((rules.context("reading the profiles")?, terms))
+}
+
 /// A server that runs.
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     served: JoinHandle<std::io::Result<()>>,
+    scenarios: Option<JoinHandle<()>>,
     service: Arc<Service>,
     grace: Duration,
 }
@@ -98,6 +113,7 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
         TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
     let address = listener.local_addr().context("reading the listening address")?;
     let (stop, mut stopped) = watch::channel(false);
+    let scenarios = play_scenarios(&service, stopped.clone());
     let app = App {
         service: Arc::clone(&service),
         clients: Arc::new(settings.clients),
@@ -111,7 +127,28 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
     let serving = axum::serve(listener, router(app)).with_graceful_shutdown(until_stopped);
     let served = tokio::spawn(async move { serving.await });
     tracing::info!(%address, "serving");
-    Ok(Running { address, stop, served, service, grace: settings.config.shutdown_grace })
+    let grace = settings.config.shutdown_grace;
+    Ok(Running { address, stop, served, scenarios, service, grace })
+}
+
+/// Says that a sandbox answers by script, and ends its cases when they are due.
+fn play_scenarios(
+    service: &Arc<Service>,
+    mut stopped: watch::Receiver<bool>,
+) -> Option<JoinHandle<()>> {
+    let scenarios = &service.terms().scenarios;
+    let members = scenarios.count();
+    if members > 0 {
+        tracing::warn!(members, "sandbox scenarios are on: their members get no real decision");
+    }
+    let service = scenarios.decide_later().then(|| Arc::clone(service))?;
+    Some(tokio::spawn(async move {
+        while tokio::time::timeout(SCENARIO_ROUND, stopped.wait_for(|stop| *stop)).await.is_err() {
+            if let Err(error) = service.decide_due_scenarios().await {
+                tracing::warn!(%error, "scripted cases could not be decided; tried again");
+            }
+        }
+    }))
 }
 
 impl Running {
@@ -126,6 +163,10 @@ impl Running {
             served.context("waiting for the server")?.context("serving")?;
         } else {
             tracing::warn!("requests were still open when the time to stop was over");
+        }
+        if let Some(scenarios) = self.scenarios {
+            // A review that has begun is finished before the store is closed.
+            drop(scenarios.await);
         }
         self.service.close().await.context("closing the store")?;
         tracing::info!("stopped");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ClientSettings, Config, LogFormat, MAX_CLIENTS};
+use super::{ClientSettings, Config, ConfigError, LogFormat, MAX_CLIENTS};
 use crate::auth::{Replay, SigningAlgorithm};
 
 /// From a kibibyte to 256 MiB.
@@ -27,6 +27,14 @@ pub(super) struct Mistake {
     pub(super) what: String,
 }
 
+impl Mistake {
+    /// The error that names the file and the line in its text.
+    pub(super) fn in_file(self, file: String, text: &str) -> ConfigError {
+        let line = self.offset.map(|offset| line_of(text, offset));
+        ConfigError::Mistake { file, line, what: self.what }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConfig {
@@ -39,6 +47,8 @@ struct RawConfig {
     profiles: Option<PathBuf>,
     #[serde(default)]
     sandbox: bool,
+    scenarios: Option<Spanned<PathBuf>>,
+    production: Option<Spanned<bool>>,
     #[serde(default)]
     log_format: LogFormat,
     #[serde(default)]
@@ -67,6 +77,7 @@ pub(super) fn read(folder: &Path, text: &str) -> Result<Config, Mistake> {
         offset: problem.span().map(|span| span.start),
         what: problem.message().to_owned(),
     })?;
+    let (production, scenarios) = sandbox_of(folder, &raw)?;
     let standard = Config::default();
     let max_body = bounded("max_body_bytes", raw.max_body_bytes, BODY_BYTES)?;
     let max_concurrent =
@@ -83,13 +94,35 @@ pub(super) fn read(folder: &Path, text: &str) -> Result<Config, Mistake> {
         repeat_window: window.map_or(standard.repeat_window, Duration::from_millis),
         profiles: raw.profiles.map(|path| folder.join(path)),
         sandbox: raw.sandbox,
+        production,
+        scenarios,
         log_format: raw.log_format,
         clients: read_clients(folder, raw.clients)?,
     })
 }
 
+/// Whether real requests are decided, and where the sandbox's scenarios are: never both.
+fn sandbox_of(folder: &Path, raw: &RawConfig) -> Result<(bool, Option<PathBuf>), Mistake> {
+    let production = raw.production.as_ref().filter(|it| *it.get_ref());
+    if let Some(production) = production.filter(|_| raw.sandbox || raw.scenarios.is_some()) {
+        let what = "`production` excludes `sandbox` and `scenarios`: real requests are never \
+                    answered by a script";
+        return Err(Mistake { offset: Some(production.span().start), what: what.to_owned() });
+    }
+    match &raw.scenarios {
+        Some(scenarios) if !raw.sandbox => {
+            let what = "`scenarios` needs `sandbox = true`".to_owned();
+            Err(Mistake { offset: Some(scenarios.span().start), what })
+        }
+        scenarios => {
+            let file = scenarios.as_ref().map(|file| folder.join(file.get_ref()));
+            Ok((production.is_some(), file))
+        }
+    }
+}
+
 /// The line of a byte, from 1.
-pub(super) fn line_of(text: &str, offset: usize) -> usize {
+fn line_of(text: &str, offset: usize) -> usize {
     text.get(..offset).unwrap_or(text).matches('\n').count() + 1
 }
 

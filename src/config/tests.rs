@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::*;
+use crate::service::scenario::{Ending, Later, Scenario};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse("priorauth.toml", Path::new("/etc/priorauth"), text)
@@ -34,6 +35,8 @@ fn every_setting_is_read() {
         repeat_window_ms = 60_000
         profiles = "my-profiles"
         sandbox = true
+        scenarios = "tests/scenarios.toml"
+        production = false
         log_format = "json"
 
         [[clients]]
@@ -78,10 +81,109 @@ fn every_setting_is_read() {
         repeat_window: Duration::from_mins(1),
         profiles: Some(PathBuf::from("/etc/priorauth/my-profiles")),
         sandbox: true,
+        scenarios: Some(PathBuf::from("/etc/priorauth/tests/scenarios.toml")),
+        production: false,
         log_format: LogFormat::Json,
         clients: vec![lakeside, harbor],
     };
     assert_eq!(parse(text).unwrap(), expected);
+}
+
+#[test]
+fn production_has_no_sandbox_and_a_sandbox_no_scenarios_by_accident() {
+    let excludes = "`production` excludes `sandbox` and `scenarios`";
+    check_mistake("sandbox = true\nproduction = true", &format!("priorauth.toml:2: {excludes}"));
+    check_mistake(
+        "production = true\nscenarios = \"s.toml\"",
+        &format!("priorauth.toml:1: {excludes}"),
+    );
+    check_mistake(
+        "\nscenarios = \"s.toml\"",
+        "priorauth.toml:2: `scenarios` needs `sandbox = true`",
+    );
+    assert!(parse("production = true").unwrap().production);
+    assert!(parse("production = false\nsandbox = true").unwrap().sandbox);
+}
+
+/// Reads a file of scenarios.
+fn scenarios(text: &str) -> Result<Scenarios, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scenarios.toml");
+    std::fs::write(&path, text).unwrap();
+    Config { scenarios: Some(path), ..Config::default() }.read_scenarios()
+}
+
+#[test]
+fn scenarios_are_read_by_member() {
+    let text = r#"
+        [members.A-1]
+        outcome = "approve"
+        [members.A-2]
+        outcome = "deny"
+        reason_codes = ["0V"]
+        [members.A-3]
+        outcome = "pend"
+        finalize = "deny"
+        after_seconds = 86400
+        reason_codes = ["0V"]
+        [members.A-4]
+        outcome = "modify"
+        quantity = "1.5"
+        [members.A-5]
+        outcome = "error"
+        [members.A-6]
+        outcome = "must-support"
+        [members.A-7]
+        outcome = "pend"
+    "#;
+    let ending = Ending::Deny { reason_codes: vec!["0V".to_owned()] };
+    let later = Later { after: Duration::from_hours(24), ending };
+    let expected = [
+        Scenario::Approve,
+        Scenario::Deny { reason_codes: vec!["0V".to_owned()] },
+        Scenario::Pend(Some(later)),
+        Scenario::Modify { quantity: "1.5".to_owned() },
+        Scenario::Error,
+        Scenario::MustSupport,
+        Scenario::Pend(None),
+    ];
+    let expected = (1..).zip(expected).map(|(number, it)| (format!("A-{number}"), it));
+    assert_eq!(scenarios(text).unwrap(), Scenarios::new(expected.collect()));
+    assert_eq!(Config::default().read_scenarios().unwrap(), Scenarios::default());
+}
+
+#[test]
+fn a_mistake_in_the_scenarios_is_named_with_its_line() {
+    let mistakes = [
+        ("members = {}", "1 to 1000 members"),
+        ("[members.A]", "missing field `outcome`"),
+        ("[members.A]\noutcome = \"grant\"", "unknown variant `grant`"),
+        ("[members.A]\noutcome = \"approve\"\nquantity = \"1\"", "unknown field `quantity`"),
+        ("[members.A]\noutcome = \"modify\"\nquantity = \"0\"", "`quantity` is a positive"),
+        ("[members.A]\noutcome = \"modify\"", "missing field `quantity`"),
+        ("[members.A]\noutcome = \"deny\"\nreason_codes = [\"<b>\"]", "a reason code has"),
+        ("[members.A]\noutcome = \"pend\"\nafter_seconds = 5", "stand together"),
+        ("[members.A]\noutcome = \"pend\"\nfinalize = \"approve\"", "stand together"),
+        (
+            "[members.A]\noutcome = \"pend\"\nfinalize = \"approve\"\nafter_seconds = 0",
+            "`after_seconds` is from 1",
+        ),
+        (
+            "[members.A]\noutcome = \"pend\"\nfinalize = \"deny\"\nafter_seconds = 5",
+            "needs `reason_codes`",
+        ),
+        ("[members.\" \"]\noutcome = \"approve\"", "a member id has"),
+    ];
+    for (text, what) in mistakes {
+        let error = scenarios(text).unwrap_err().to_string();
+        assert!(error.contains("scenarios.toml") && error.contains(what), "{text}: {error}");
+    }
+    let second =
+        "[members.A]\noutcome = \"error\"\n[members.B]\noutcome = \"pend\"\nafter_seconds = 5\n";
+    let error = scenarios(second).unwrap_err().to_string();
+    assert!(error.contains("scenarios.toml:3: "), "{error}");
+    let missing = Config { scenarios: Some(PathBuf::from("/nowhere.toml")), ..Config::default() };
+    assert!(missing.read_scenarios().unwrap_err().to_string().contains("`/nowhere.toml`"));
 }
 
 #[test]

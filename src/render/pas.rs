@@ -44,6 +44,8 @@ pub struct ClaimAnswer<'a> {
     pub lines: Vec<LineAnswer<'a>>,
     /// What kept the request from being decided at all; then no line need be answered.
     pub errors: Vec<AnswerError<'a>>,
+    /// What is said of the answer as a whole.
+    pub notes: Vec<&'a str>,
 }
 
 /// What an answer answers.
@@ -60,7 +62,7 @@ pub enum AnswerTo {
 pub enum ReviewedBy {
     /// A person, with the NPI where it is known.
     Person(Option<Npi>),
-    /// Nobody: only where the operator switched automatic denial on.
+    /// Nobody: where the operator switched automatic denial on, or a sandbox scenario answers.
     Nobody,
 }
 

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use super::claim_echo::{Parties, Serviced, echoed, resources};
 use super::line::{StoredLine, StoredReview, action};
+use super::scenario::{self, Outcome, must_support_body};
 use super::world::instant;
 use super::{Service, ServiceError};
 use crate::ig::PasVersion;
 use crate::intake::pas_request::{Line, PasRequest};
 use crate::render::pas::{
-    AnswerError, AnswerTo, ClaimAnswer, EchoedIdentifier, LineAnswer, ReviewedBy, inquiry_answer,
-    response_bundle,
+    AnswerError, AnswerTo, ClaimAnswer, EchoedIdentifier, LineAction, LineAnswer, ReviewedBy,
+    inquiry_answer, response_bundle,
 };
 use crate::store::LineRecord;
 use crate::terms::Npi;
@@ -33,6 +34,8 @@ pub(super) enum Refusal {
     Denied,
     /// An item that was withdrawn comes back.
     CancelledComesBack,
+    /// A sandbox scenario says so.
+    Scripted,
 }
 
 impl Refusal {
@@ -48,6 +51,7 @@ impl Refusal {
             Refusal::CancelledComesBack => {
                 ("Claim.item", "An item that was cancelled stays cancelled; please add a new one.")
             }
+            Refusal::Scripted => ("Claim", "The request was not processed."),
         }
     }
 }
@@ -66,6 +70,17 @@ struct Parts<'p, 'd> {
     lines: Vec<(StoredLine, Serviced<'d>)>,
 }
 
+impl Parts<'_, '_> {
+    fn is_scripted(&self) -> bool {
+        let by_line = self.lines.iter().any(|(stored, _)| stored.scenario.is_some());
+        by_line || self.saying.refusal == Some(Refusal::Scripted)
+    }
+
+    fn shows_must_support(&self) -> bool {
+        self.lines.iter().any(|(stored, _)| stored.scenario == Some(Outcome::MustSupport))
+    }
+}
+
 impl Service {
     /// The response Bundle.
     pub(super) fn render(
@@ -74,7 +89,11 @@ impl Service {
         saying: &Saying<'_>,
     ) -> Result<String, ServiceError> {
         let parts = self.parts(request, saying);
-        Ok(response_bundle(&self.answer(&parts))?)
+        let answer = self.answer(&parts);
+        if parts.shows_must_support() {
+            return self.must_support(&answer);
+        }
+        Ok(response_bundle(&answer)?)
     }
 
     /// What an inquiry is answered, with each request that was found and what is said to it; the
@@ -87,8 +106,17 @@ impl Service {
     ) -> Result<String, ServiceError> {
         let parts: Vec<Parts<'_, '_>> =
             found.into_iter().map(|(request, saying)| self.parts(request, saying)).collect();
+        // A suite looks for the elements, not for every case that its earlier runs left.
+        if let Some(parts) = parts.iter().find(|parts| parts.shows_must_support()) {
+            return self.must_support(&self.answer(parts));
+        }
         let answers: Vec<ClaimAnswer<'_>> = parts.iter().map(|parts| self.answer(parts)).collect();
         Ok(inquiry_answer(version, &answers, head)?)
+    }
+
+    fn must_support(&self, answer: &ClaimAnswer<'_>) -> Result<String, ServiceError> {
+        let ids = [self.world.new_id(), self.world.new_id()];
+        Ok(must_support_body(answer, [&ids[0], &ids[1]])?)
     }
 
     fn parts<'p, 'd>(&self, request: &'p PasRequest<'d>, saying: &'p Saying<'p>) -> Parts<'p, 'd> {
@@ -122,7 +150,7 @@ impl Service {
             }
         });
         let reviews = parts.lines.iter().filter_map(|(stored, _)| stored.review.as_ref());
-        ClaimAnswer {
+        let mut answer = ClaimAnswer {
             version: saying.version,
             to: saying.to,
             bundle_id,
@@ -135,17 +163,32 @@ impl Service {
             response_identifier: (own_identifier, response_id),
             claim: parts.parties.claim(request),
             echoed: parts.resources.iter().map(|(url, raw)| (&**url, *raw)).collect(),
-            reviewed_by: reviews.map(person).next(),
+            reviewed_by: reviews.map(reviewed_by).next(),
             lines: lines.collect(),
+            notes: parts.is_scripted().then_some(scenario::NOTE).into_iter().collect(),
             errors: saying.refusal.map(|refusal| self.error(refusal)).into_iter().collect(),
+        };
+        // An organization that asks gives the services itself; a role is no provider that may be
+        // authorized (PAS 3.18, itemAuthorizedProvider).
+        let asks = request.provider.place.and_then(|place| request.pool.entry(place));
+        let itself = asks.is_some_and(|entry| &*entry.kind == "Organization");
+        if parts.shows_must_support() && itself {
+            for line in &mut answer.lines {
+                if let LineAction::Certified { provider, .. } = &mut line.action {
+                    *provider = answer.claim.requestor.reference;
+                }
+            }
         }
+        answer
     }
 
     fn error(&self, refusal: Refusal) -> AnswerError<'_> {
         let codes = &self.rules.plan.refusals;
         let (path, text) = refusal.in_words();
         let follow_up_code = match refusal {
-            Refusal::UnknownPrior | Refusal::CancelledComesBack => &codes.correct,
+            Refusal::UnknownPrior | Refusal::CancelledComesBack | Refusal::Scripted => {
+                &codes.correct
+            }
             Refusal::Denied => &codes.do_not_resend,
         };
         AnswerError { reason_code: &codes.reason, follow_up_code, path, text }
@@ -156,6 +199,9 @@ fn item_of<'p, 'd>(request: &'p PasRequest<'d>, sequence: u32) -> Option<&'p Lin
     request.lines.iter().find(|line| line.sequence == sequence)
 }
 
-fn person(review: &StoredReview) -> ReviewedBy {
+fn reviewed_by(review: &StoredReview) -> ReviewedBy {
+    if review.reviewer == scenario::REVIEWER {
+        return ReviewedBy::Nobody;
+    }
     ReviewedBy::Person(review.npi.as_deref().and_then(|npi| Npi::parse(npi).ok()))
 }

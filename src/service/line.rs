@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::claim_echo::product_codings;
+use super::scenario::Outcome;
+use super::submit_claim::Incoming;
 use super::{Service, ServiceError};
 use crate::facts::{Case, CoverageStanding};
 use crate::ig::pas::ReviewAction;
@@ -48,6 +50,9 @@ pub(super) struct StoredLine {
     /// The person's decision, where one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) review: Option<StoredReview>,
+    /// The sandbox scenario that answered in place of a judgement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) scenario: Option<Outcome>,
 }
 
 /// A person's decision on a line.
@@ -76,6 +81,7 @@ impl StoredLine {
             notes: Vec::new(),
             similar_cases: Vec::new(),
             review: None,
+            scenario: None,
         })
     }
 
@@ -96,15 +102,7 @@ impl Service {
     pub(super) fn decide(&self, case: Case<'_>, verdict: &Verdict, today: Day) -> Decision {
         let plan = &self.rules.plan;
         match verdict.determination {
-            Determination::Approve => {
-                let service = case.order.service_date.when;
-                Decision::Certify {
-                    given_on: today,
-                    valid_from: today.min(service.first()),
-                    // rulings 32: the period covers the date of service.
-                    valid_to: shift(today, plan.authorization.validity_days).max(service.last()),
-                }
-            }
+            Determination::Approve => self.certified(case, today),
             Determination::Pend => {
                 Decision::Pend(verdict.needs().map(|(_, need)| need.to_owned()).collect())
             }
@@ -125,10 +123,23 @@ impl Service {
         }
     }
 
+    /// An order certified today, for the plan's term.
+    pub(super) fn certified(&self, case: Case<'_>, today: Day) -> Decision {
+        let service = case.order.service_date.when;
+        let term = shift(today, self.rules.plan.authorization.validity_days);
+        Decision::Certify {
+            given_on: today,
+            valid_from: today.min(service.first()),
+            // rulings 32: the period covers the date of service.
+            valid_to: term.max(service.last()),
+        }
+    }
+
     /// Gives judged lines their numbers: one authorization number for all that are certified now,
     /// and a reference number for each that is pended; numbers that the case has stay.
     pub(super) async fn numbered(
         &self,
+        incoming: &Incoming<'_, '_>,
         judged: Vec<JudgedLine>,
         before: &[LineRecord],
     ) -> Result<Vec<LineRecord>, ServiceError> {
@@ -161,6 +172,9 @@ impl Service {
                         reference(record.sequence).or_else(|| references.next());
                 }
                 Decision::NotRequired => {}
+            }
+            if let Some(script) = incoming.script {
+                script.mark(&mut record)?;
             }
             lines.push(record);
         }
@@ -203,8 +217,13 @@ impl JudgedLine {
         };
         let item = serde_json::value::to_raw_value(&trace::item(sequence, verdict))
             .map_err(|_| ServiceError::Internal("a trace cannot be written"))?;
-        let stored =
-            StoredLine { item, notes, similar_cases: similar_cases.to_vec(), review: None };
+        let stored = StoredLine {
+            item,
+            notes,
+            similar_cases: similar_cases.to_vec(),
+            review: None,
+            scenario: None,
+        };
         let product = case.order.products.iter().flat_map(|it| &it.concept.codings).next();
         let record = LineRecord {
             sequence,

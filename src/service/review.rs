@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::answering::Saying;
 use super::line::{StoredLine, StoredReview, is_pended, state_of};
+use super::scenario::{self, Outcome};
 use super::world::day_of;
 use super::{Service, ServiceError};
 use crate::fhir::{Document, Rules};
@@ -156,6 +157,9 @@ pub struct LineView {
     pub findings: Box<RawValue>,
     /// Who decided it, with which right.
     pub reviewed_by: Option<String>,
+    /// The sandbox scenario that answered: what the line says is not a decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<Outcome>,
 }
 
 impl Service {
@@ -206,6 +210,10 @@ impl Service {
             return Err(ReviewError::MovedOn(current));
         }
         let decided = lines_to_decide(&case, &review.lines).map_err(ReviewError::NothingWaits)?;
+        if review.reviewer == scenario::REVIEWER && !are_scripted(&case, &decided) {
+            let what = format!("`{}` decides no case of a real member", scenario::REVIEWER);
+            return Err(ReviewError::Incomplete(what));
+        }
         let lines = self.reviewed_lines(&case, review, npi, &decided).await?;
         let response = self.render_case(&case, &lines)?;
         let state = state_of(&lines);
@@ -386,6 +394,12 @@ fn lines_to_decide(case: &CaseFile, named: &[u32]) -> Result<Vec<u32>, String> {
     }
 }
 
+/// Whether a sandbox scenario answered all of these lines.
+fn are_scripted(case: &CaseFile, sequences: &[u32]) -> bool {
+    let decided = case.lines.iter().filter(|line| sequences.contains(&line.sequence));
+    decided.map(StoredLine::of).all(|stored| stored.scenario.is_some())
+}
+
 fn line_view(line: &LineRecord) -> LineView {
     let stored = StoredLine::of(line);
     LineView {
@@ -397,5 +411,6 @@ fn line_view(line: &LineRecord) -> LineView {
         similar_cases: stored.similar_cases,
         findings: stored.item,
         reviewed_by: stored.review.map(|it| format!("{}, {}", it.reviewer, it.credentials)),
+        scenario: stored.scenario,
     }
 }

@@ -72,6 +72,7 @@ impl Service {
             body: joined.root().raw().as_bytes(),
             member: case.summary.member_id.clone(),
             as_of,
+            script: self.terms.scenarios.of(&case.summary.member_id),
         };
         self.answer_evidence(&incoming, dossier, case).await?;
         Ok(self.said(&id).await?)

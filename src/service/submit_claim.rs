@@ -1,12 +1,14 @@
 //! `Claim/$submit`: judge each item, allot numbers, save, answer.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::answering::{Refusal, Saying};
 use super::claim_echo::token;
 use super::line::{Decision, JudgedLine, state_of};
+use super::scenario::Scenario;
 use super::update::{Change, NOT_ANEW, kind_of_request};
 use super::world::day_of;
 use super::{Service, ServiceError};
@@ -53,6 +55,8 @@ pub(super) struct Incoming<'i, 'd> {
     pub(super) body: &'i [u8],
     pub(super) member: String,
     pub(super) as_of: Day,
+    /// The sandbox scenario of the member.
+    pub(super) script: Option<&'i Scenario>,
 }
 
 impl Service {
@@ -74,25 +78,31 @@ impl Service {
         let request =
             PasRequest::read(&document, profile_of(version)).map_err(SubmitError::Refused)?;
         let now = self.world.now();
-        let key = SubmissionKey {
-            client: client.to_owned(),
-            digest: digest(body)?,
-            received_at: now,
-            repeat_window: self.terms.repeat_window,
-        };
-        if let Some(known) = self.store.find_repeat(&key).await? {
-            return Ok(self.answer_again(&request, version, &known).await?);
-        }
         let as_of = day_of(now);
         let plan = &self.rules.plan;
         let dossier =
             Dossier::of_claim(&request.pool, request.claim, &request.subject, plan, as_of);
         let member = member_of(&request, &dossier);
+        let script = self.terms.scenarios.of(&member);
+        let key = SubmissionKey {
+            client: client.to_owned(),
+            digest: digest(body)?,
+            received_at: now,
+            // rulings 31: under a scenario every submission opens a case, so that a suite can be
+            // run again.
+            repeat_window: script.map_or(self.terms.repeat_window, |_| Duration::ZERO),
+        };
+        if let Some(known) = self.store.find_repeat(&key).await? {
+            return Ok(self.answer_again(&request, version, &known).await?);
+        }
         // What another request of this member is being given now must be on file first; as this is
         // no repeat, whatever is on file was given to another request (rulings 11).
         let _turn = self.turns.take(&member).await;
-        let incoming = Incoming { request: &request, version, key, body, member, as_of };
+        let incoming = Incoming { request: &request, version, key, body, member, as_of, script };
         Ok(match self.what_changes(&incoming).await? {
+            _ if script == Some(&Scenario::Error) => {
+                self.open_case(&incoming, dossier, Some(Refusal::Scripted)).await?
+            }
             Change::Nothing => self.open_case(&incoming, dossier, None).await?,
             Change::Refused(refusal) => self.open_case(&incoming, dossier, Some(refusal)).await?,
             Change::Case(case) => self.update_case(&incoming, dossier, *case).await?,
@@ -106,7 +116,7 @@ impl Service {
         mut dossier: Dossier,
         refusal: Option<Refusal>,
     ) -> Result<String, ServiceError> {
-        let Incoming { request, version, key, member, as_of, .. } = incoming;
+        let Incoming { request, version, key, member, .. } = incoming;
         let likeness = Likeness {
             client: key.client.clone(),
             digest: key.digest.clone(),
@@ -119,8 +129,8 @@ impl Service {
             self.add_payer_facts(&mut dossier, None).await?;
             let similar = self.store.similar_submissions(&likeness).await?;
             let similar: Vec<String> = similar.iter().map(ToString::to_string).collect();
-            let judged = self.judge_lines(request, &dossier, &similar, *as_of, |_| true)?;
-            self.numbered(judged, &[]).await?
+            let judged = self.judge_lines(incoming, &dossier, &similar, |_| true)?;
+            self.numbered(incoming, judged, &[]).await?
         };
         let saying = Saying { version: *version, to: AnswerTo::Submission, lines: &lines, refusal };
         let response = self.render(request, &saying)?;
@@ -147,6 +157,7 @@ impl Service {
                 let (client, guide) = (&*key.client, version.number());
                 let refused = refusal.is_some();
                 tracing::info!(case = %case_id, client, guide, ?state, refused, "claim answered");
+                warn_of_script(incoming, &case_id);
                 Ok(record.answer.response)
             }
             // Another request with the same content was faster: its answer is the answer.
@@ -157,17 +168,21 @@ impl Service {
     /// Judges the items that `wanted` names, and decides what is done with each.
     pub(super) fn judge_lines(
         &self,
-        request: &PasRequest<'_>,
+        incoming: &Incoming<'_, '_>,
         dossier: &Dossier,
         similar_cases: &[String],
-        as_of: Day,
         wanted: impl Fn(u32) -> bool,
     ) -> Result<Vec<JudgedLine>, ServiceError> {
+        let Incoming { request, as_of, script, .. } = incoming;
         let cases = dossier.cases().filter(|case| wanted(case.order.sequence));
         cases
             .map(|case| {
-                let verdict = evaluate(&self.rules.shelf, case, as_of);
-                let decision = match self.decide(case, &verdict, as_of) {
+                let verdict = evaluate(&self.rules.shelf, case, *as_of);
+                let decision = match self.decide(case, &verdict, *as_of) {
+                    _ if let Some(script) = script => {
+                        let certified = self.certified(case, *as_of);
+                        script.decision(case.order.sequence, certified)
+                    }
                     Decision::Certify { .. }
                         if !kind_of_request(request, case.order.sequence).may_be_certified() =>
                     {
@@ -216,6 +231,13 @@ impl Service {
             clocks.drug_hours.min(clocks.service_hours)
         };
         received_at.checked_add(jiff::SignedDuration::from_hours(hours)).ok()
+    }
+}
+
+/// Whoever reads the log sees which answers nobody judged.
+pub(super) fn warn_of_script(incoming: &Incoming<'_, '_>, case: &CaseId) {
+    if incoming.script.is_some() {
+        tracing::warn!(%case, "answered by a sandbox scenario: not a decision");
     }
 }
 

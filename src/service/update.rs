@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::answering::{Refusal, Saying};
 use super::claim_echo::token;
 use super::line::{StoredLine, is_pended, state_of};
-use super::submit_claim::{Incoming, document_text, submitted};
+use super::submit_claim::{Incoming, document_text, submitted, warn_of_script};
 use super::{Service, ServiceError};
 use crate::fhir::{Document, Node, Rules};
 use crate::ig::pas::ReviewAction;
@@ -189,11 +189,11 @@ impl Service {
         case: CaseFile,
         fates: Fates,
     ) -> Result<String, ServiceError> {
-        let Incoming { request, version, key, as_of, .. } = incoming;
+        let Incoming { request, version, key, .. } = incoming;
         self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
         let judged =
-            self.judge_lines(request, &dossier, &[], *as_of, |line| fates.judged.contains(&line))?;
-        let mut lines = self.numbered(judged, &case.lines).await?;
+            self.judge_lines(incoming, &dossier, &[], |line| fates.judged.contains(&line))?;
+        let mut lines = self.numbered(incoming, judged, &case.lines).await?;
         lines.extend(fates.settled);
         lines.sort_by_key(|line| line.sequence);
         let answered: Vec<LineRecord> = submitted(request, &lines).into_iter().cloned().collect();
@@ -222,6 +222,7 @@ impl Service {
             Answered::Recorded(number) => {
                 let case = &record.case_id;
                 tracing::info!(case = %case, number, ?state, "claim updated");
+                warn_of_script(incoming, case);
                 Ok(record.answer.response)
             }
             Answered::MovedOn(_) => {

@@ -35,6 +35,7 @@ macro_rules! store_contract {
             a_review_of_an_answer_that_no_longer_holds_is_not_recorded,
             a_review_of_an_unknown_case_is_not_recorded,
             only_pended_cases_wait_and_the_oldest_comes_first,
+            pended_cases_of_members_are_found,
             only_current_authorizations_of_the_member_are_found,
             the_same_identifier_with_other_content_is_similar,
             a_hook_call_is_stored_with_all_its_assertions,
@@ -421,6 +422,25 @@ pub(crate) async fn only_pended_cases_wait_and_the_oldest_comes_first(store: Arc
     let waiting = store.pending_cases(2).await.unwrap();
     let ids: Vec<_> = waiting.iter().map(|case| case.case_id.as_str()).collect();
     assert_eq!(ids, ["first", "second"]);
+}
+
+pub(crate) async fn pended_cases_of_members_are_found(store: Arc<dyn Store>) {
+    let of = |member: &str, case, content, ms| {
+        let member_id = member.to_owned();
+        SubmissionRecord { member_id, ..submission(case, content, ms) }
+    };
+    let mut decided = of("M-1", "decided", 'd', 0);
+    decided.answer = answer("decided", 0, vec![approved(1, "A-1")]);
+    let waiting = [of("M-3", "other", 'c', 5), of("M-2", "second", 'b', 20)];
+    store_all(&*store, waiting).await;
+    store_all(&*store, [decided, of("M-1", "first", 'a', 10)]).await;
+    let found = async |members: &[&str], limit| {
+        let cases = store.pended_cases_of(members, limit).await.unwrap();
+        cases.iter().map(|case| case.case_id.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&["M-1", "M-2", "M-9"], 9).await, ["first", "second"]);
+    assert_eq!(found(&["M-1", "M-2"], 1).await, ["first"]);
+    assert_eq!(found(&[], 9).await, [""; 0]);
 }
 
 pub(crate) async fn only_current_authorizations_of_the_member_are_found(store: Arc<dyn Store>) {

@@ -11,6 +11,7 @@ mod cases;
 mod payer;
 mod row;
 mod schema;
+mod scripted;
 mod submissions;
 
 use std::ops::Range;
@@ -246,6 +247,14 @@ impl Store for SqliteStore {
 
     fn pending_cases(&self, limit: u32) -> StoreFuture<'_, Vec<CaseSummary>> {
         attempt!("list pended cases", self.read_pending(limit))
+    }
+
+    fn pended_cases_of<'a>(
+        &'a self,
+        members: &'a [&'a str],
+        limit: u32,
+    ) -> StoreFuture<'a, Vec<CaseSummary>> {
+        attempt!("list pended cases of members", self.read_pended_of(members, limit))
     }
 
     fn case_of_number<'a>(&'a self, number: &'a str) -> StoreFuture<'a, Option<CaseId>> {

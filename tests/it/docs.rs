@@ -13,6 +13,7 @@ use priorauth::cli::Arguments;
 use priorauth::cli::policy_test::Rehearsal;
 use priorauth::config::Config;
 use priorauth::policy::read::{Files, read};
+use priorauth::service::scenario::Scenarios;
 use serde_json::Value;
 
 const GENERATED: &str = "<!-- generated: UPDATE_DOCS=1 cargo test --test it docs -->";
@@ -407,9 +408,35 @@ fn every_key_of_the_settings_is_described_and_the_examples_are_read() {
     for path in [path, "docs/how-to/run-a-server.md"] {
         let examples = blocks(&page(path), "toml");
         assert!(!examples.is_empty(), "{path} has no example");
-        for example in examples {
-            Config::parse(path, Path::new(""), &example).unwrap();
+        for example in examples.iter().filter(|it| !it.starts_with("[members.")) {
+            Config::parse(path, Path::new(""), example).unwrap();
         }
+    }
+}
+
+/// Reads a file of sandbox scenarios with this text.
+fn read_scenarios(text: &str) -> Result<Scenarios, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scenarios.toml");
+    fs::write(&file, text).unwrap();
+    let config = Config { scenarios: Some(file), ..Config::default() };
+    config.read_scenarios().map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_key_of_the_scenarios_is_described_and_the_examples_are_read() {
+    let path = "docs/reference/configuration.md";
+    names_every_key(path, &read_scenarios("[members.A]\noutcome = \"zzz\"").unwrap_err(), "pend");
+    for (outcome, some) in [("deny", "reason_codes"), ("pend", "finalize"), ("modify", "quantity")]
+    {
+        let text = format!("[members.A]\noutcome = \"{outcome}\"\nzzz = 1");
+        names_every_key(path, &read_scenarios(&text).unwrap_err(), some);
+    }
+    let examples = blocks(&page(path), "toml");
+    let examples: Vec<_> = examples.iter().filter(|it| it.starts_with("[members.")).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        read_scenarios(example).unwrap();
     }
 }
 

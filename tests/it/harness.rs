@@ -124,7 +124,12 @@ impl Server {
     pub(crate) fn configured(settings: impl FnOnce(&Path) -> String) -> Server {
         let folder = tempfile::tempdir().unwrap();
         let text = settings(folder.path());
-        let config = Config::parse("priorauth.toml", folder.path(), &text).unwrap();
+        Server::on(folder, &text)
+    }
+
+    /// A server on the folder that another one left.
+    pub(crate) fn on(folder: TempDir, settings: &str) -> Server {
+        let config = Config::parse("priorauth.toml", folder.path(), settings).unwrap();
         let settings = Settings::of(&config).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

@@ -25,6 +25,8 @@ mod harness;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod inferno;
+#[cfg(test)]
 mod pas;
 #[cfg(test)]
 mod payer_facts;
@@ -33,7 +35,11 @@ mod policy_tools;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod review_command;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod scenarios;
 #[cfg(test)]
 mod shelf;
 #[cfg(test)]

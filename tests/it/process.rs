@@ -187,6 +187,34 @@ fn the_log_says_nothing_about_a_patient_at_any_level() {
 }
 
 #[test]
+fn a_production_server_does_not_start_as_a_sandbox() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("priorauth.toml");
+    std::fs::write(&config, "production = true\nsandbox = true\n").unwrap();
+    let said = refused(&folder.path().join("data"), &["--config", config.to_str().unwrap()]);
+    assert!(said.contains("`production` excludes `sandbox` and `scenarios`"), "{said}");
+}
+
+#[test]
+fn a_sandbox_warns_of_its_scenarios_and_of_every_answer_they_give() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Process::start(folder.path(), &["--config", "fixtures/inferno/server.toml"]);
+    let (runtime, client) = (Runtime::new().unwrap(), client());
+    for (story, scripted) in [("pas/pend-braf-unknown", 0), ("inferno/pas-2.2.1/approval", 1)] {
+        let path = repository().join("fixtures").join(format!("{story}.json"));
+        let body = std::fs::read_to_string(path).unwrap_or_else(|_| fixture(story));
+        let answer = runtime.block_on(received(process.posting(&client, body))).unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let warnings = process.log().matches("answered by a sandbox scenario").count();
+        assert_eq!(warnings, scripted, "{story}");
+    }
+    process.signal("-TERM");
+    let (_, log) = process.end();
+    assert!(log.contains("WARN") && log.contains("sandbox scenarios are on"), "{log}");
+    assert!(!log.contains("SBX"), "a member id is in the log");
+}
+
+#[test]
 fn told_to_stop_it_finishes_what_it_accepted() {
     let folder = tempfile::tempdir().unwrap();
     let process = Process::start(folder.path(), &[]);

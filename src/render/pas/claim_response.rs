@@ -16,6 +16,10 @@ pub(super) fn build(answer: &ClaimAnswer<'_>) -> ClaimResponse {
     let claim = &answer.claim;
     let mut notes = Notes::default();
     let item = answer.lines.iter().map(|answer| line::build(answer, &mut notes)).collect();
+    let errors = error::build(answer, &mut notes);
+    for note in &answer.notes {
+        notes.number(note);
+    }
     let (system, value) = answer.response_identifier;
     ClaimResponse {
         id: Some(answer.response_id.into()),
@@ -39,7 +43,7 @@ pub(super) fn build(answer: &ClaimAnswer<'_>) -> ClaimResponse {
         pre_auth_ref: number(answer).map(Into::into),
         pre_auth_period: whole_period(answer).map(Box::new),
         item,
-        error: error::build(answer, &mut notes),
+        error: errors,
         process_note: notes.into_process_notes(),
         ..ClaimResponse::default()
     }

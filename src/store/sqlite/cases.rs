@@ -293,7 +293,7 @@ pub(super) fn answer_from(row: &SqliteRow) -> sqlx::Result<StoredAnswer> {
     })
 }
 
-fn summary_from(row: &SqliteRow) -> sqlx::Result<CaseSummary> {
+pub(super) fn summary_from(row: &SqliteRow) -> sqlx::Result<CaseSummary> {
     Ok(CaseSummary {
         case_id: row::case_id(row)?,
         member_id: row::text(row, "member_id")?,

@@ -67,6 +67,7 @@ pub(crate) fn answer(
         reviewed_by,
         lines: lines.collect(),
         errors,
+        notes: Vec::new(),
     })
     .unwrap()
 }
