@@ -139,7 +139,8 @@ fn spliced(text: &str, place: Option<Range<usize>>, more: &str) -> Option<String
 }
 
 /// Whether a tracking id is one that the request or its answer gave: a control number, a trace
-/// number or an identifier of the Claim; a number of ours, or the identifier of our answer.
+/// number or an identifier of the Claim; a number of ours, the identifier of our answer, or the
+/// control number of a document that it asks for.
 fn is_tracked_by(case: &CaseFile, id: &str) -> bool {
     let ours = case.lines.iter().any(|line| {
         let authorization = line.authorization.as_ref().map(|it| it.number.as_str());
@@ -174,7 +175,10 @@ fn in_answer(response: &str, id: &str) -> bool {
     let Ok(document) = &document else { return false };
     let entries = document.root().each("entry").filter_map(|entry| entry.get("resource"));
     let mut identifiers = entries
-        .filter(|it| it.text_of("resourceType").as_deref() == Some("ClaimResponse"))
+        .filter(|it| {
+            let kind = it.text_of("resourceType");
+            matches!(kind.as_deref(), Some("ClaimResponse" | "CommunicationRequest"))
+        })
         .flat_map(|it| it.each("identifier").collect::<Vec<_>>());
     identifiers.any(|it| it.text_of("value").as_deref() == Some(id))
 }

@@ -3,6 +3,8 @@
 //! `cfg(test)` tells clippy that these are tests.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod bad_input;
