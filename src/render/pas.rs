@@ -8,7 +8,10 @@ mod claim_response;
 mod communication;
 mod error;
 mod line;
+mod must_support;
 mod notes;
+
+pub use must_support::must_support_bundle;
 
 use super::RenderError;
 use super::bundle::{Head, collection, parameters};
@@ -291,7 +294,7 @@ pub struct EchoedQuantity<'a> {
 /// # Errors
 /// The text of an echoed resource is not JSON.
 pub fn response_bundle(answer: &ClaimAnswer<'_>) -> Result<String, RenderError> {
-    bundle_of(&[answer], answer)
+    bundle_of(&own_entries(&[answer])?, &[answer], answer)
 }
 
 /// The JSON text of what an inquiry is answered (trap T1): in 2.0.1 one Bundle of everything that
@@ -310,7 +313,10 @@ pub fn inquiry_answer(
     match version {
         PasVersion::V2_0_1 => match found {
             [] => nothing_found(id, timestamp),
-            [first, ..] => bundle_of(&found.iter().collect::<Vec<_>>(), first),
+            [first, ..] => {
+                let found: Vec<_> = found.iter().collect();
+                bundle_of(&own_entries(&found)?, &found, first)
+            }
         },
         PasVersion::V2_2_1 => {
             let bundles = found.iter().map(response_bundle);
@@ -319,20 +325,29 @@ pub fn inquiry_answer(
     }
 }
 
-/// A Bundle of answers, the `ClaimResponse`s first, and of what they refer to.
-fn bundle_of(answers: &[&ClaimAnswer<'_>], first: &ClaimAnswer<'_>) -> Result<String, RenderError> {
-    let mut responses = Vec::with_capacity(answers.len());
+/// What answers hold that is ours, each with its full URL: the `ClaimResponse`s first, then what
+/// asks for documents.
+fn own_entries(answers: &[&ClaimAnswer<'_>]) -> Result<Vec<(String, String)>, RenderError> {
+    let mut entries = Vec::with_capacity(answers.len());
     for answer in answers {
         let response = Resource::ClaimResponse(Box::new(claim_response::build(answer)));
-        responses.push((format!("urn:uuid:{}", answer.response_id), write(&response)?));
+        entries.push((format!("urn:uuid:{}", answer.response_id), write(&response)?));
     }
-    let mut asked = Vec::new();
-    for request in answers.iter().flat_map(|answer| communication::build_all(answer)) {
-        asked.push((request.0, write(&Resource::CommunicationRequest(Box::new(request.1)))?));
+    for (url, request) in answers.iter().flat_map(|answer| communication::build_all(answer)) {
+        entries.push((url, write(&Resource::CommunicationRequest(Box::new(request)))?));
     }
+    Ok(entries)
+}
+
+/// A Bundle of answers, what is ours first, and of what they refer to.
+fn bundle_of(
+    own: &[(String, String)],
+    answers: &[&ClaimAnswer<'_>],
+    first: &ClaimAnswer<'_>,
+) -> Result<String, RenderError> {
     // PAS 2.2.1 spec-30, ClaimResponseFirst
     let mut entries: Vec<(&str, &str)> =
-        responses.iter().chain(&asked).map(|(url, text)| (url.as_str(), text.as_str())).collect();
+        own.iter().map(|(url, text)| (url.as_str(), text.as_str())).collect();
     entries.extend(answers.iter().flat_map(|answer| answer.echoed.iter().copied()));
     let (profile, identifier) = match first.to {
         // PAS 2.2.1 response Bundle: identifier 1..1 (trap T6); 2.0.1 allows it.

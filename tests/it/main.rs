@@ -27,6 +27,8 @@ mod harness;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod must_support;
+#[cfg(test)]
 mod pas;
 #[cfg(test)]
 mod payer_facts;

@@ -70,16 +70,30 @@ fn every_reference_in_a_response_bundle_resolves_inside_it() {
     }
 }
 
-/// The references that name no entry of the Bundle.
-fn dangling(bundle: &Value) -> Vec<String> {
+/// The references that name no entry of the Bundle; the Claim that an answer names need not be one
+/// (PAS 2.6).
+pub(crate) fn dangling(bundle: &Value) -> Vec<String> {
     let entries = bundle["entry"].as_array().unwrap();
     let urls: HashSet<&str> =
         entries.iter().map(|entry| entry["fullUrl"].as_str().unwrap()).collect();
     assert_eq!(urls.len(), entries.len(), "an entry stands twice");
-    let mut found = Vec::new();
-    references(bundle, &mut found);
-    found.retain(|reference| !urls.contains(reference.as_str()));
-    found
+    let mut dangling = Vec::new();
+    for entry in entries {
+        let mut resource = entry["resource"].clone();
+        if resource["resourceType"] == "ClaimResponse" {
+            resource.as_object_mut().unwrap().remove("request");
+        }
+        let mut found = Vec::new();
+        references(&resource, &mut found);
+        // A relative reference counts from the base of its entry's URL.
+        let mut base = entry["fullUrl"].as_str().unwrap().rsplitn(3, '/');
+        let base = base.nth(2).unwrap_or_default();
+        found.retain(|it| {
+            !urls.contains(it.as_str()) && !urls.contains(format!("{base}/{it}").as_str())
+        });
+        dangling.append(&mut found);
+    }
+    dangling
 }
 
 fn references(value: &Value, found: &mut Vec<String>) {

@@ -4,7 +4,7 @@ use priorauth::ig::PasVersion;
 use priorauth::render::pas::{
     AnswerError, AnswerTo, AskedDocument, Change, ClaimAnswer, ClaimEcho, Detail, EchoedCoding,
     EchoedIdentifier, EchoedParty, EchoedQuantity, LineAction, LineAnswer, RequestedDate,
-    ReviewedBy, Stay, Transmission, response_bundle,
+    ReviewedBy, Stay, Transmission, must_support_bundle, response_bundle,
 };
 use priorauth::terms::{Day, Npi};
 
@@ -19,6 +19,24 @@ pub(crate) fn answer(
     version: PasVersion,
     actions: Vec<LineAction<'_>>,
     with_claim: bool,
+) -> String {
+    with(version, AnswerTo::Submission, actions, with_claim, |answer| {
+        response_bundle(answer).unwrap()
+    })
+}
+
+/// The sandbox's answer to an approved line, in which every element stands.
+pub(crate) fn must_support(version: PasVersion, to: AnswerTo) -> String {
+    let ids = ["0b2f8a6e-52a4-4d5e-8a51-7d7a60f5b021", "0b2f8a6e-52a4-4d5e-8a51-7d7a60f5b022"];
+    with(version, to, vec![certified()], false, |answer| must_support_bundle(answer, ids).unwrap())
+}
+
+fn with(
+    version: PasVersion,
+    to: AnswerTo,
+    actions: Vec<LineAction<'_>>,
+    with_claim: bool,
+    text: impl FnOnce(&ClaimAnswer<'_>) -> String,
 ) -> String {
     let claim = claim(version, actions.len().max(1));
     let (patient, insurer, requestor, coverage) = resources();
@@ -50,9 +68,9 @@ pub(crate) fn answer(
         },
         action,
     });
-    response_bundle(&ClaimAnswer {
+    text(&ClaimAnswer {
         version,
-        to: AnswerTo::Submission,
+        to,
         bundle_id: "0b2f8a6e-52a4-4d5e-8a51-7d7a60f5b001",
         bundle_identifier: ("https://ehr.lakeside.test/bundle", "SUB-1"),
         timestamp: "2026-03-02T09:30:00Z",
@@ -81,7 +99,6 @@ pub(crate) fn answer(
         lines: lines.collect(),
         errors,
     })
-    .unwrap()
 }
 
 pub(crate) fn certified() -> LineAction<'static> {
