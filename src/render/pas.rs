@@ -214,6 +214,8 @@ pub enum LineAction<'a> {
         valid_from: Day,
         /// The last day on which it holds.
         valid_to: Day,
+        /// Who may give the service: a reference that resolves in the Bundle.
+        provider: Option<&'a str>,
         /// What was asked, and what was authorized instead.
         change: Box<Change<'a>>,
         /// Why it differs from what was asked.

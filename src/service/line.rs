@@ -318,6 +318,10 @@ pub(super) fn action<'l>(
     documents: impl FnOnce(&'l str) -> Vec<AskedDocument<'l>>,
 ) -> LineAction<'l> {
     let notes = stored.notes.clone();
+    let provider = organization.and_then(|(url, npi)| {
+        let is_site = npi.map(|npi| npi.to_string()) == stored.site;
+        (is_site && stored.site.is_some()).then_some(url)
+    });
     match (&line.authorization, &line.reference_number, &stored.review) {
         (Some(it), _, Some(StoredReview { quantity: Some(quantity), .. })) => {
             LineAction::Modified {
@@ -325,6 +329,7 @@ pub(super) fn action<'l>(
                 issued_on: it.given_on,
                 valid_from: it.valid_from,
                 valid_to: it.valid_to,
+                provider,
                 change: Box::new(item.change(quantity)),
                 notes,
             }
@@ -334,10 +339,7 @@ pub(super) fn action<'l>(
             issued_on: it.given_on,
             valid_from: it.valid_from,
             valid_to: it.valid_to,
-            provider: organization.and_then(|(url, npi)| {
-                let is_site = npi.map(|npi| npi.to_string()) == stored.site;
-                (is_site && stored.site.is_some()).then_some(url)
-            }),
+            provider,
             notes,
         },
         _ if line.review_action == ReviewAction::Cancelled.code() => LineAction::Cancelled,

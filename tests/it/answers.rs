@@ -54,12 +54,15 @@ fn a_modification_says_what_was_asked_and_what_was_authorized() {
             continue;
         }
         assert_eq!(quantity["value"].to_string(), "2");
+        let provider = extensions(item, "/extension-itemAuthorizedProvider");
+        assert_eq!(provider.len(), 1);
         let added = &response["addItem"][0];
         assert_eq!(added["itemSequence"], json!([1]));
         assert_eq!(action(added), ("A1".to_owned(), given));
         assert_eq!(added["quantity"], json!({ "value": 1, "system": QUANTITY, "code": "UN" }));
         assert_eq!(added["productOrService"]["coding"][0]["code"], "73776-001-11");
         assert_eq!(added["servicedDate"], "2026-12-10");
+        assert_eq!(added["provider"], json!([response["requestor"]]));
         let trace = extensions(added, "/extension-itemTraceNumber");
         assert_eq!(trace[0]["valueIdentifier"]["value"], "ITM-1002-1");
     }
@@ -128,6 +131,13 @@ fn a_pended_line_asks_for_its_documents_until_it_is_decided() {
 fn a_document_is_sent_under_the_control_number_that_asked_for_it() {
     let server = Server::start();
     let asks = asked(&server.submit("2.2.1", fixture(PENDED)), "2.2.1");
+    // A number that only begins alike is another one.
+    let wrong = attachment(
+        &format!("{}9", asks[0].2.replace("-11502-2", "")),
+        &member_of(PENDED),
+        &missing_result(),
+    );
+    assert!(!attach(&server, &wrong).issues().is_empty());
     let body = attachment(&asks[0].2, &member_of(PENDED), &missing_result());
     attach(&server, &body).good();
     let answer = server.submit("2.2.1", fixture(PENDED));

@@ -13,7 +13,8 @@ const UNIT: &str = "unit";
 
 /// The added item of a line that was authorized with changes, in a version that has such items.
 pub(super) fn build(version: PasVersion, line: &LineAnswer<'_>) -> Option<ClaimResponseAddItem> {
-    let LineAction::Modified { number, issued_on, valid_from, valid_to, change, .. } = &line.action
+    let LineAction::Modified { number, issued_on, valid_from, valid_to, provider, change, .. } =
+        &line.action
     else {
         return None;
     };
@@ -27,6 +28,7 @@ pub(super) fn build(version: PasVersion, line: &LineAnswer<'_>) -> Option<ClaimR
         extension: extensions,
         // PAS 2.2.1 spec-36: the sequence of the line that it stands for
         item_sequence: vec![line.sequence.into()],
+        provider: provider.map(build::reference).into_iter().collect(),
         product_or_service: Box::new(kind(&authorized.product)),
         modifier: authorized.modifiers.iter().map(|codings| kind(codings)).collect(),
         serviced: authorized.service.and_then(serviced),

@@ -95,8 +95,9 @@ fn of_action(version: PasVersion, action: &LineAction<'_>) -> Vec<Extension> {
             let number = ExtensionValue::String((*reference).into());
             vec![build::extension(extension::ADMINISTRATION_REFERENCE, number)]
         }
-        LineAction::Modified { issued_on, valid_from, valid_to, change, .. } => {
+        LineAction::Modified { issued_on, valid_from, valid_to, provider, change, .. } => {
             let mut extensions = issued(*issued_on, *valid_from, *valid_to);
+            extensions.extend(provider.map(authorized_provider));
             // Trap T28: beside an added item, which says what was authorized, it says what was asked.
             let has_added = version.has_added_items();
             let detail = if has_added { &change.requested } else { &change.authorized };

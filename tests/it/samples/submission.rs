@@ -152,6 +152,7 @@ pub(crate) fn modified() -> LineAction<'static> {
         issued_on: day("2026-03-02"),
         valid_from: day("2026-03-16"),
         valid_to: day("2026-06-13"),
+        provider: Some(REQUESTOR),
         change: Box::new(Change { requested: doses("2"), authorized: doses("1") }),
         notes: vec!["One dose is authorized.".to_owned()],
     }
