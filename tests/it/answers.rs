@@ -9,6 +9,7 @@ use crate::case_life::{
 };
 use crate::harness::{Answer, Server, extensions, fixture, json};
 use crate::pas::{VERSIONS, action, actions, claim_response, number};
+use crate::wire::dangling;
 
 const QUANTITY: &str = "https://codesystem.x12.org/005010/673";
 
@@ -142,6 +143,27 @@ fn a_document_is_sent_under_the_control_number_that_asked_for_it() {
     attach(&server, &body).good();
     let answer = server.submit("2.2.1", fixture(PENDED));
     assert_eq!((actions(&answer), asked(&answer, "2.2.1")), (vec!["A1".to_owned()], vec![]));
+}
+
+// PAS 3.5: the sender is an organization.
+#[test]
+fn the_organization_behind_a_role_is_asked_for_the_document() {
+    for version in VERSIONS {
+        let server = Server::start();
+        let by_role = changed(PENDED, |claim| {
+            claim["provider"] = json!({ "reference": "PractitionerRole/onc-role-vale" });
+        });
+        let bundle = server.submit(version, by_role).good();
+        assert_eq!(dangling(&bundle), Vec::<String>::new());
+        let entries = bundle["entry"].as_array().unwrap();
+        let request = &entries[1]["resource"];
+        assert_eq!(request["resourceType"], "CommunicationRequest");
+        let sender = entries.iter().find(|it| it["fullUrl"] == request["sender"]["reference"]);
+        assert_eq!(sender.unwrap()["resource"]["resourceType"], "Organization");
+        let requester =
+            entries.iter().find(|it| it["fullUrl"] == request["requester"]["reference"]);
+        assert_eq!(requester.unwrap()["resource"]["name"], "CarePartners of Connecticut");
+    }
 }
 
 #[test]

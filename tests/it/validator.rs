@@ -15,8 +15,8 @@ use priorauth::render::{echo, outcome};
 use serde_json::{Value, json};
 
 use crate::case_life::{
-    PENDED, attach, attachment, cancel, inquiry, member_of, missing_result, review, update,
-    with_pended,
+    APPROVED, PENDED, attach, attachment, cancel, inquiry, member_of, missing_result, review,
+    update, with_pended,
 };
 use crate::harness::{Answer, FHIR_JSON, Server, fixture, stories};
 use crate::samples::{hook, submission};
@@ -239,6 +239,12 @@ fn lived() -> Vec<(&'static str, String, String)> {
             cancel(&mut claim["item"][0]);
         });
         say("cancellation".to_owned(), server.submit(version, all));
+        let by_role = fixture(APPROVED).replacen(
+            r#""reference": "Organization/lakeside-hospital""#,
+            r#""reference": "PractitionerRole/onc-role-vale""#,
+            1,
+        );
+        say("approval for a role".to_owned(), server.submit(version, by_role));
         let body = attachment("REQ-1002", &member_of(PENDED), &missing_result());
         let taken = attach(&server, &body);
         assert_eq!(taken.status, 200, "{}", taken.text);
