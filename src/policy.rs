@@ -12,6 +12,7 @@ pub mod condition;
 pub mod criterion;
 pub mod determine;
 pub mod disease;
+pub mod document;
 pub mod evaluate;
 pub mod finding;
 pub mod plan;

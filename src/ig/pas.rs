@@ -46,6 +46,26 @@ impl PasVersion {
         }
     }
 
+    /// Whether a response says what was authorized instead of what was asked in an added item (2.2.1
+    /// spec-36, spec-37), and not in the item itself.
+    #[must_use]
+    pub fn has_added_items(self) -> bool {
+        match self {
+            PasVersion::V2_0_1 => false,
+            PasVersion::V2_2_1 => true,
+        }
+    }
+
+    /// Whether a response can carry the transmission's identifiers, dates of a stay, and the reason
+    /// why a Claim is not named (all 2.2).
+    #[must_use]
+    pub fn has_response_details(self) -> bool {
+        match self {
+            PasVersion::V2_0_1 => false,
+            PasVersion::V2_2_1 => true,
+        }
+    }
+
     /// `canonical|version`, for places that may name a version; `Extension.url` may not (trap T18).
     #[must_use]
     pub fn pinned(self, canonical: &str) -> String {
@@ -90,6 +110,9 @@ pub mod profile {
     /// The answer to a submission.
     pub const RESPONSE_BUNDLE: &str =
         "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-pas-response-bundle";
+    /// What asks for a document.
+    pub const COMMUNICATION_REQUEST: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-communicationrequest";
     /// One answer to an inquiry.
     pub const INQUIRY_RESPONSE_BUNDLE: &str = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/profile-pas-inquiry-response-bundle";
 }
@@ -117,6 +140,41 @@ pub mod extension {
         "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemPreAuthPeriod";
     /// The payer's number of a line that is not decided (X12 REF NT).
     pub const ADMINISTRATION_REFERENCE: &str = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-administrationReferenceNumber";
+    /// The number of the authorization that a line had before (X12 REF BB).
+    pub const AUTHORIZATION_NUMBER: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-authorizationNumber";
+    /// Details of a line, complex: what was authorized; beside an added item, what was asked
+    /// (trap T28).
+    pub const ITEM_DETAIL: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemAuthorizedDetail";
+    /// Part of the details: the product or service.
+    pub const DETAIL_PRODUCT: &str = "productOrServiceCode";
+    /// Part of the details: a modifier of the product or service.
+    pub const DETAIL_MODIFIER: &str = "modifier";
+    /// Part of the details: how much.
+    pub const DETAIL_QUANTITY: &str = "quantity";
+    /// From when to when the patient may be admitted; 2.2 only.
+    pub const ADMISSION_DATES: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-admissionDates";
+    /// When the patient is discharged; 2.2 only.
+    pub const DISCHARGE_DATE: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-dischargeDate";
+    /// How a transmission was labelled, complex; 2.2 only.
+    pub const TRANSMISSION: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-TransmissionIdentifiers";
+    /// Part of the transmission identifiers: the application that sent (X12 GS02).
+    pub const APPLICATION_SENDER: &str = "applicationSenderCode";
+    /// Part of the transmission identifiers: the application that receives (X12 GS03).
+    pub const APPLICATION_RECEIVER: &str = "applicationReceiverCode";
+    /// Part of the transmission identifiers: who sent (X12 ISA06).
+    pub const INTERCHANGE_SENDER: &str = "interchangeSenderID";
+    /// Part of the transmission identifiers: who receives (X12 ISA08).
+    pub const INTERCHANGE_RECEIVER: &str = "interchangeReceiverID";
+    /// Which line a document is asked for.
+    pub const SERVICE_LINE: &str =
+        "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-serviceLineNumber";
+    /// Why something is not said.
+    pub const ABSENT: &str = "http://hl7.org/fhir/StructureDefinition/data-absent-reason";
     /// For when a line was asked.
     pub const ITEM_REQUESTED_DATE: &str =
         "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-itemRequestedServiceDate";
@@ -156,6 +214,13 @@ pub const X12_REASON: &str = "https://codesystem.x12.org/external/886";
 pub const X12_REJECT: &str = "https://codesystem.x12.org/005010/901";
 /// The X12 code system of data element 889: what to do about it.
 pub const X12_FOLLOW_UP: &str = "https://codesystem.x12.org/005010/889";
+
+/// The X12 code system of data element 755: kinds of report.
+pub const X12_REPORT_TYPE: &str = "https://codesystem.x12.org/005010/755";
+/// In [`TEMP_CODES`]: by CDex `$submit-attachment`, as a medium.
+pub const MEDIUM_CDEX: &str = "CDEX";
+/// The X12 code system of data element 673: what a quantity counts.
+pub const X12_QUANTITY: &str = "https://codesystem.x12.org/005010/673";
 
 /// What was done with a line (X12 306), without the displays, which X12 licenses (trap T31).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

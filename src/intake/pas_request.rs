@@ -202,7 +202,9 @@ fn identifier(node: Node<'_>) -> Identifier<'_> {
     Identifier { node, system: node.text_of("system"), value: node.text_of("value") }
 }
 
-fn type_codings(concept: Node<'_>) -> Vec<TypeCoding<'_>> {
+/// The codings of a concept, as they were written.
+#[must_use]
+pub fn type_codings(concept: Node<'_>) -> Vec<TypeCoding<'_>> {
     let codings = concept.each("coding");
     codings
         .map(|coding| TypeCoding {

@@ -19,6 +19,7 @@ use super::condition::site::SiteInRegistry;
 use super::condition::state::ExcludedState;
 use super::condition::therapy::FailedTherapy;
 use super::disease::Disease;
+use super::document::Document;
 use super::registry::Registry;
 use crate::terms::{Coding, Day};
 
@@ -99,6 +100,8 @@ pub struct Clause {
     pub asks: Asks,
     /// What answers to the questionnaire prove.
     pub attested: Vec<Attested>,
+    /// What can settle it where evidence is missing, asked for by code beside the words.
+    pub documents: Vec<Document>,
     /// When it holds.
     pub condition: Condition,
 }

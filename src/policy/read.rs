@@ -21,6 +21,7 @@ use super::attested::{Attested, Proof};
 use super::codes::Codes;
 use super::criterion::{Authority, Clause, ClauseKind, Condition, Edition, ProductMap, Text};
 use super::disease::Disease;
+use super::document::Document;
 use super::registry::{Registry, RegistryEntry};
 use super::shelf::{Policy, Shelf};
 use crate::terms::{Coding, Day, Npi, System, ValueSet};
@@ -78,6 +79,8 @@ struct RawClause {
     asks: Asks,
     #[serde(default)]
     attested: Vec<Attested>,
+    #[serde(default)]
+    documents: Vec<Document>,
     condition: Condition,
 }
 
@@ -328,6 +331,10 @@ fn read_text(
         if is_attested && !clause.attested.iter().any(|it| it.proves == Proof::Met) {
             report("no answer under `attested` proves that it holds".to_owned());
         }
+        let asks_for_it = clause.documents.iter().any(Document::is_questionnaire);
+        if asks_for_it && questionnaire.is_none() {
+            report("it asks for the questionnaire, and the edition names none".to_owned());
+        }
         for codes in condition.codes_mut() {
             sets.fill(codes, file, Some(line), &named, errors);
         }
@@ -339,6 +346,7 @@ fn read_text(
             section: clause.section.into(),
             asks: clause.asks,
             attested: clause.attested,
+            documents: clause.documents,
             condition,
         });
     }

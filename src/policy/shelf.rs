@@ -1,7 +1,8 @@
 //! The shelf of policies: which edition judges an order.
 
 use super::criterion::{Authority, Condition, Edition, ProductMap, Text};
-use super::finding::PolicyId;
+use super::document::Document;
+use super::finding::{Lack, PolicyId, Verdict};
 use crate::facts::Case;
 use crate::terms::{Coding, Concept, Day, System, When};
 
@@ -119,6 +120,39 @@ impl Shelf {
         ids.sort_unstable();
         ids.dedup();
         ids
+    }
+
+    /// The documents that can settle what a verdict left open because evidence is missing, each
+    /// kind once.
+    #[must_use]
+    pub fn documents(&self, verdict: &Verdict) -> Vec<&Document> {
+        let Some(text) = self.text_of(verdict) else { return Vec::new() };
+        let mut documents: Vec<&Document> = Vec::new();
+        let open = verdict.findings.iter().filter(|it| it.lack == Some(Lack::Evidence));
+        for finding in open {
+            let clauses = text.clauses.iter().filter(|clause| clause.id == finding.clause);
+            for document in clauses.flat_map(|clause| &clause.documents) {
+                if !documents.iter().any(|known| known.loinc == document.loinc) {
+                    documents.push(document);
+                }
+            }
+        }
+        documents
+    }
+
+    /// Whether the place of the service was judged by a clause of its own.
+    #[must_use]
+    pub fn judges_site(&self, verdict: &Verdict) -> bool {
+        let clauses = self.text_of(verdict).into_iter().flat_map(|text| &text.clauses);
+        clauses.into_iter().any(|clause| matches!(clause.condition, Condition::SiteInRegistry(_)))
+    }
+
+    /// The text of the edition that judged.
+    fn text_of(&self, verdict: &Verdict) -> Option<&Text> {
+        let id = verdict.policy.as_ref()?;
+        let policy = self.policies.iter().find(|policy| policy.id == id.id)?;
+        let (_, edition) = policy.editions.iter().find(|(day, _)| Some(*day) == id.edition)?;
+        edition.text.as_ref()
     }
 
     fn texts(&self) -> impl Iterator<Item = &Text> {

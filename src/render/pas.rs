@@ -3,10 +3,15 @@
 //! Invariants: the `ClaimResponse` comes first; every Claim item has exactly one item in it; what
 //! the provider sent is passed on as it came; the decision stands on the item (PAS trap T3).
 
+mod added;
 mod claim_response;
+mod communication;
 mod error;
 mod line;
+mod must_support;
 mod notes;
+
+pub use must_support::must_support_bundle;
 
 use super::RenderError;
 use super::bundle::{Head, collection, parameters};
@@ -94,6 +99,24 @@ pub struct ClaimEcho<'a> {
     pub insurer: EchoedParty<'a>,
     /// `Claim.provider`.
     pub requestor: EchoedParty<'a>,
+    /// The full URL of the requesting organization, which the answer's Bundle holds: that of
+    /// `requestor`, or of the organization behind its role.
+    pub organization: Option<&'a str>,
+    /// How the transmission was labelled; 2.0.1 cannot say it.
+    pub transmission: Option<Transmission<'a>>,
+}
+
+/// The X12 identifiers of a transmission, as they were received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmission<'a> {
+    /// GS02.
+    pub application_sender: &'a str,
+    /// GS03.
+    pub application_receiver: &'a str,
+    /// ISA06.
+    pub interchange_sender: Option<&'a str>,
+    /// ISA08.
+    pub interchange_receiver: Option<&'a str>,
 }
 
 /// A party of the Claim, named so that it is known where the answer stands.
@@ -134,16 +157,29 @@ pub struct LineAnswer<'a> {
     pub trace_numbers: Vec<EchoedIdentifier<'a>>,
     /// For when the item was asked, sent back.
     pub requested_for: Option<RequestedDate<'a>>,
+    /// The number of an authorization of ours that the line had before, or that it renews.
+    pub previous: Option<&'a str>,
+    /// When the patient is to be in hospital for it.
+    pub stay: Stay<'a>,
     /// What was done with it.
     pub action: LineAction<'a>,
 }
 
-/// The date of service of a Claim item, as it was received.
+/// The dates of a stay in hospital, as they were asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stay<'a> {
+    /// When it begins, a day or a period of days.
+    pub admission: Option<RequestedDate<'a>>,
+    /// The day on which it ends.
+    pub discharge: Option<&'a str>,
+}
+
+/// A day or a period of a Claim, as it was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestedDate<'a> {
-    /// `servicedDate`
+    /// A day.
     Date(&'a str),
-    /// `servicedPeriod`
+    /// A period.
     Period {
         /// Its start.
         start: Option<&'a str>,
@@ -180,8 +216,10 @@ pub enum LineAction<'a> {
         valid_from: Day,
         /// The last day on which it holds.
         valid_to: Day,
-        /// What was authorized.
-        authorized: Authorized<'a>,
+        /// Who may give the service: a reference that resolves in the Bundle.
+        provider: Option<&'a str>,
+        /// What was asked, and what was authorized instead.
+        change: Box<Change<'a>>,
         /// Why it differs from what was asked.
         notes: Vec<String>,
     },
@@ -193,6 +231,8 @@ pub enum LineAction<'a> {
         reference: &'a str,
         /// What is asked for, one note for each.
         notes: Vec<String>,
+        /// The documents that would settle it; an answer to an inquiry does not ask for them.
+        documents: Vec<AskedDocument<'a>>,
     },
     /// Needs no authorization (NA).
     NotRequired,
@@ -205,15 +245,52 @@ pub enum LineAction<'a> {
     },
 }
 
-/// What was authorized of a line, where it is not what was asked.
+/// A document that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedDocument<'a> {
+    /// The id of the `CommunicationRequest`, a UUID; its full URL is `urn:uuid:` and this.
+    pub id: String,
+    /// The control number to be quoted by the document, system and value.
+    pub control_number: (&'a str, String),
+    /// What kind of document, a LOINC attachment code (trap T21).
+    pub loinc: &'a str,
+    /// What kind of report, X12 755, where the policy says one.
+    pub report_type: Option<&'a str>,
+}
+
+/// How what was authorized differs from what was asked.
 #[derive(Clone, Debug, Default)]
-pub struct Authorized<'a> {
-    /// The product or service: the codings of the Claim's item.
+pub struct Change<'a> {
+    /// What was asked.
+    pub requested: Detail<'a>,
+    /// What was authorized.
+    pub authorized: Detail<'a>,
+}
+
+/// What a line asks for, or what was authorized of it.
+#[derive(Clone, Debug, Default)]
+pub struct Detail<'a> {
+    /// The codings of the product or service.
     pub product: Vec<EchoedCoding<'a>>,
-    /// How much, as a decimal.
-    pub quantity: Option<&'a str>,
+    /// Its modifiers, each with its codings.
+    pub modifiers: Vec<Vec<EchoedCoding<'a>>>,
+    /// How much.
+    pub quantity: Option<EchoedQuantity<'a>>,
     /// For when.
     pub service: Option<RequestedDate<'a>>,
+}
+
+/// A quantity as it was received, or the same with another value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EchoedQuantity<'a> {
+    /// How many, a decimal.
+    pub value: &'a str,
+    /// Of what, in words.
+    pub unit: Option<&'a str>,
+    /// The system of the code.
+    pub system: Option<&'a str>,
+    /// Of what, as a code.
+    pub code: Option<&'a str>,
 }
 
 /// The JSON text of the response Bundle.
@@ -221,7 +298,7 @@ pub struct Authorized<'a> {
 /// # Errors
 /// The text of an echoed resource is not JSON.
 pub fn response_bundle(answer: &ClaimAnswer<'_>) -> Result<String, RenderError> {
-    bundle_of(&[answer], answer)
+    bundle_of(&own_entries(&[answer])?, &[answer], answer)
 }
 
 /// The JSON text of what an inquiry is answered (trap T1): in 2.0.1 one Bundle of everything that
@@ -240,7 +317,10 @@ pub fn inquiry_answer(
     match version {
         PasVersion::V2_0_1 => match found {
             [] => nothing_found(id, timestamp),
-            [first, ..] => bundle_of(&found.iter().collect::<Vec<_>>(), first),
+            [first, ..] => {
+                let found: Vec<_> = found.iter().collect();
+                bundle_of(&own_entries(&found)?, &found, first)
+            }
         },
         PasVersion::V2_2_1 => {
             let bundles = found.iter().map(response_bundle);
@@ -249,16 +329,29 @@ pub fn inquiry_answer(
     }
 }
 
-/// A Bundle of answers, the `ClaimResponse`s first, and of what they refer to.
-fn bundle_of(answers: &[&ClaimAnswer<'_>], first: &ClaimAnswer<'_>) -> Result<String, RenderError> {
-    let mut responses = Vec::with_capacity(answers.len());
+/// What answers hold that is ours, each with its full URL: the `ClaimResponse`s first, then what
+/// asks for documents.
+fn own_entries(answers: &[&ClaimAnswer<'_>]) -> Result<Vec<(String, String)>, RenderError> {
+    let mut entries = Vec::with_capacity(answers.len());
     for answer in answers {
         let response = Resource::ClaimResponse(Box::new(claim_response::build(answer)));
-        responses.push((format!("urn:uuid:{}", answer.response_id), write(&response)?));
+        entries.push((format!("urn:uuid:{}", answer.response_id), write(&response)?));
     }
+    for (url, request) in answers.iter().flat_map(|answer| communication::build_all(answer)) {
+        entries.push((url, write(&Resource::CommunicationRequest(Box::new(request)))?));
+    }
+    Ok(entries)
+}
+
+/// A Bundle of answers, what is ours first, and of what they refer to.
+fn bundle_of(
+    own: &[(String, String)],
+    answers: &[&ClaimAnswer<'_>],
+    first: &ClaimAnswer<'_>,
+) -> Result<String, RenderError> {
     // PAS 2.2.1 spec-30, ClaimResponseFirst
     let mut entries: Vec<(&str, &str)> =
-        responses.iter().map(|(url, text)| (url.as_str(), text.as_str())).collect();
+        own.iter().map(|(url, text)| (url.as_str(), text.as_str())).collect();
     entries.extend(answers.iter().flat_map(|answer| answer.echoed.iter().copied()));
     let (profile, identifier) = match first.to {
         // PAS 2.2.1 response Bundle: identifier 1..1 (trap T6); 2.0.1 allows it.

@@ -2,16 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::claim_echo::{Parties, Serviced, echoed, resources};
-use super::line::{StoredLine, StoredReview, action};
-use super::scenario::{self, Outcome, must_support_body};
+use super::claim_echo::{ItemEcho, Parties, echoed, resources};
+use super::line::{StoredDocument, StoredLine, StoredReview, action};
+use super::scenario::{self, Outcome};
 use super::world::instant;
 use super::{Service, ServiceError};
 use crate::ig::PasVersion;
 use crate::intake::pas_request::{Line, PasRequest};
+use crate::policy::document::Document;
 use crate::render::pas::{
-    AnswerError, AnswerTo, ClaimAnswer, EchoedIdentifier, LineAction, LineAnswer, ReviewedBy,
-    inquiry_answer, response_bundle,
+    AnswerError, AnswerTo, AskedDocument, ClaimAnswer, EchoedIdentifier, LineAction, LineAnswer,
+    ReviewedBy, inquiry_answer, must_support_bundle, response_bundle,
 };
 use crate::store::LineRecord;
 use crate::terms::Npi;
@@ -64,10 +65,11 @@ struct Parts<'p, 'd> {
     response_id: String,
     timestamp: String,
     own_identifier: String,
+    control_numbers: String,
     parties: Parties<'d>,
     sent: Option<EchoedIdentifier<'p>>,
     resources: Vec<(Cow<'d, str>, &'d str)>,
-    lines: Vec<(StoredLine, Serviced<'d>)>,
+    lines: Vec<(StoredLine, ItemEcho<'d>)>,
 }
 
 impl Parts<'_, '_> {
@@ -116,12 +118,12 @@ impl Service {
 
     fn must_support(&self, answer: &ClaimAnswer<'_>) -> Result<String, ServiceError> {
         let ids = [self.world.new_id(), self.world.new_id()];
-        Ok(must_support_body(answer, [&ids[0], &ids[1]])?)
+        Ok(must_support_bundle(answer, [&ids[0], &ids[1]])?)
     }
 
     fn parts<'p, 'd>(&self, request: &'p PasRequest<'d>, saying: &'p Saying<'p>) -> Parts<'p, 'd> {
         let line = |line: &LineRecord| {
-            (StoredLine::of(line), Serviced::of(item_of(request, line.sequence)))
+            (StoredLine::of(line), ItemEcho::of(request, item_of(request, line.sequence)))
         };
         Parts {
             request,
@@ -130,6 +132,7 @@ impl Service {
             response_id: self.world.new_id(),
             timestamp: instant(self.world.now()),
             own_identifier: format!("{}/claim-response", self.terms.public_base),
+            control_numbers: format!("{}/attachment", self.terms.public_base),
             parties: Parties::of(request),
             sent: request.identifier.as_ref().and_then(echoed),
             resources: resources(request),
@@ -139,14 +142,20 @@ impl Service {
 
     fn answer<'p>(&'p self, parts: &'p Parts<'p, '_>) -> ClaimAnswer<'p> {
         let Parts { request, saying, own_identifier, bundle_id, response_id, .. } = parts;
-        let lines = saying.lines.iter().zip(&parts.lines).map(|(line, (stored, serviced))| {
-            let item = item_of(request, line.sequence);
-            let numbers = item.into_iter().flat_map(|item| &item.trace_numbers);
+        let organization = parts.parties.organization();
+        let lines = saying.lines.iter().zip(&parts.lines).map(|(line, (stored, item))| {
+            let numbers = item_of(request, line.sequence).into_iter();
+            let trace_numbers: Vec<_> =
+                numbers.flat_map(|item| &item.trace_numbers).filter_map(echoed).collect();
+            let has_trace = !trace_numbers.is_empty();
+            let documents = |reference| self.asked(parts, stored, reference, has_trace);
             LineAnswer {
                 sequence: line.sequence,
-                trace_numbers: numbers.filter_map(echoed).collect(),
-                requested_for: serviced.requested(),
-                action: action(line, stored, item, serviced.requested()),
+                trace_numbers,
+                requested_for: item.requested(),
+                previous: stored.previous.as_deref(),
+                stay: item.stay(),
+                action: action(line, stored, item, organization, documents),
             }
         });
         let reviews = parts.lines.iter().filter_map(|(stored, _)| stored.review.as_ref());
@@ -180,6 +189,27 @@ impl Service {
             }
         }
         answer
+    }
+
+    /// The documents that a pended line asks for; their control numbers follow from the line's own
+    /// number, so that they stay the same however often they are asked for.
+    fn asked<'p>(
+        &self,
+        parts: &'p Parts<'p, '_>,
+        stored: &'p StoredLine,
+        reference: &str,
+        has_trace_number: bool,
+    ) -> Vec<AskedDocument<'p>> {
+        // PAS 2.2.1 ainfo-3: the questionnaire is found by the line's trace number.
+        let can_ask =
+            |it: &&StoredDocument| has_trace_number || it.loinc != Document::QUESTIONNAIRE;
+        let asked = stored.documents.iter().filter(can_ask).map(|document| AskedDocument {
+            id: self.world.new_id(),
+            control_number: (&parts.control_numbers, format!("{reference}-{}", document.loinc)),
+            loinc: &document.loinc,
+            report_type: document.report.as_deref(),
+        });
+        asked.collect()
     }
 
     fn error(&self, refusal: Refusal) -> AnswerError<'_> {

@@ -3,19 +3,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::claim_echo::product_codings;
+use super::claim_echo::ItemEcho;
 use super::scenario::Outcome;
 use super::submit_claim::Incoming;
 use super::{Service, ServiceError};
-use crate::facts::{Case, CoverageStanding};
+use crate::facts::{Case, CoverageStanding, Site};
 use crate::ig::pas::ReviewAction;
-use crate::intake::pas_request::Line;
-use crate::policy::{Determination, Verdict};
-use crate::render::pas::{Authorized, LineAction, RequestedDate};
+use crate::policy::document::Document;
+use crate::policy::{Determination, Shelf, Verdict};
+use crate::render::pas::{AskedDocument, LineAction};
 use crate::render::trace;
 use crate::store::{Authorization, CaseState, LineRecord, NumberSeries, PolicyEdition};
-use crate::terms::Day;
 use crate::terms::date::shift;
+use crate::terms::{Day, Npi};
 
 /// What the engine does with one line; it approves or pends, and never denies.
 #[derive(Debug)]
@@ -47,12 +47,40 @@ pub(super) struct StoredLine {
     /// reviewer to see (rulings 31).
     #[serde(default)]
     pub(super) similar_cases: Vec<String>,
+    /// The documents that are asked for while the line waits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) documents: Vec<StoredDocument>,
+    /// The NPI of the one place where the service is to be given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) site: Option<String>,
+    /// The number of an authorization of ours that the line had before, or that it renews.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) previous: Option<String>,
     /// The person's decision, where one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) review: Option<StoredReview>,
     /// The sandbox scenario that answered in place of a judgement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) scenario: Option<Outcome>,
+}
+
+/// A document that is asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct StoredDocument {
+    /// A LOINC attachment code.
+    pub(super) loinc: String,
+    /// A report type, X12 755.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) report: Option<String>,
+}
+
+impl StoredDocument {
+    fn of(document: &Document) -> StoredDocument {
+        StoredDocument {
+            loinc: document.loinc.to_string(),
+            report: document.report.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 /// A person's decision on a line.
@@ -80,6 +108,9 @@ impl StoredLine {
             item: RawValue::NULL.to_owned(),
             notes: Vec::new(),
             similar_cases: Vec::new(),
+            documents: Vec::new(),
+            site: None,
+            previous: None,
             review: None,
             scenario: None,
         })
@@ -207,6 +238,7 @@ impl JudgedLine {
         case: Case<'_>,
         verdict: &Verdict,
         decision: Decision,
+        shelf: &Shelf,
         similar_cases: &[String],
     ) -> Result<JudgedLine, ServiceError> {
         let sequence = case.order.sequence;
@@ -217,10 +249,20 @@ impl JudgedLine {
         };
         let item = serde_json::value::to_raw_value(&trace::item(sequence, verdict))
             .map_err(|_| ServiceError::Internal("a trace cannot be written"))?;
+        let documents = match &decision {
+            Decision::Pend(_) => {
+                shelf.documents(verdict).into_iter().map(StoredDocument::of).collect()
+            }
+            Decision::Certify { .. } | Decision::NotRequired => Vec::new(),
+        };
         let stored = StoredLine {
             item,
             notes,
             similar_cases: similar_cases.to_vec(),
+            documents,
+            site: only_site(&case.order.sites, shelf.judges_site(verdict))
+                .map(|npi| npi.to_string()),
+            previous: None,
             review: None,
             scenario: None,
         };
@@ -241,6 +283,16 @@ impl JudgedLine {
         };
         Ok(JudgedLine { decision, record })
     }
+}
+
+/// The one place of the service: the one that is named as such; where a clause judged the place
+/// without any being named, what that clause looked at. None where there are several.
+fn only_site(sites: &[Site], is_judged: bool) -> Option<Npi> {
+    let is_any_named = sites.iter().any(|site| site.is_named_as_site);
+    let counts = |site: &&Site| site.is_named_as_site || (is_judged && !is_any_named);
+    let mut numbers = sites.iter().filter(counts).map(|site| site.npi.and_then(Result::ok));
+    let first = numbers.next()??;
+    numbers.all(|number| number == Some(first)).then_some(first)
 }
 
 fn review_notes(verdict: &Verdict) -> Vec<String> {
@@ -271,14 +323,20 @@ pub(super) fn state_of(lines: &[LineRecord]) -> CaseState {
     if lines.iter().any(is_pended) { CaseState::Pended } else { CaseState::Decided }
 }
 
-/// A stored line and the item that it answers, in the words of the renderer.
+/// A stored line and the item that it answers, in the words of the renderer; the requesting
+/// organization's URL and NPI, and the documents that are asked for, in the renderer's words too.
 pub(super) fn action<'l>(
     line: &'l LineRecord,
     stored: &'l StoredLine,
-    item: Option<&'l Line<'_>>,
-    service: Option<RequestedDate<'l>>,
+    item: &'l ItemEcho<'_>,
+    organization: Option<(&'l str, Option<Npi>)>,
+    documents: impl FnOnce(&'l str) -> Vec<AskedDocument<'l>>,
 ) -> LineAction<'l> {
     let notes = stored.notes.clone();
+    let provider = organization.and_then(|(url, npi)| {
+        let is_site = npi.map(|npi| npi.to_string()) == stored.site;
+        (is_site && stored.site.is_some()).then_some(url)
+    });
     match (&line.authorization, &line.reference_number, &stored.review) {
         (Some(it), _, Some(StoredReview { quantity: Some(quantity), .. })) => {
             LineAction::Modified {
@@ -286,11 +344,8 @@ pub(super) fn action<'l>(
                 issued_on: it.given_on,
                 valid_from: it.valid_from,
                 valid_to: it.valid_to,
-                authorized: Authorized {
-                    product: item.map(product_codings).unwrap_or_default(),
-                    quantity: Some(quantity),
-                    service,
-                },
+                provider,
+                change: Box::new(item.change(quantity)),
                 notes,
             }
         }
@@ -299,7 +354,7 @@ pub(super) fn action<'l>(
             issued_on: it.given_on,
             valid_from: it.valid_from,
             valid_to: it.valid_to,
-            provider: None,
+            provider,
             notes,
         },
         _ if line.review_action == ReviewAction::Cancelled.code() => LineAction::Cancelled,
@@ -307,7 +362,9 @@ pub(super) fn action<'l>(
             let reason_codes = review.reason_codes.iter().map(String::as_str).collect();
             LineAction::Denied { reason_codes, notes }
         }
-        (None, Some(reference), _) => LineAction::Pended { reference, notes },
+        (None, Some(reference), _) => {
+            LineAction::Pended { reference, notes, documents: documents(reference) }
+        }
         (None, None, _) => LineAction::NotRequired,
     }
 }

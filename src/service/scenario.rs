@@ -13,8 +13,6 @@ use super::line::{Decision, StoredLine, StoredReview};
 use super::review::{Review, ReviewDecision, ReviewError};
 use super::{Service, ServiceError};
 use crate::ig::pas::ReviewAction;
-use crate::render::RenderError;
-use crate::render::pas::{AnswerTo, ClaimAnswer, inquiry_answer, response_bundle};
 use crate::store::LineRecord;
 
 /// Who decides by script. No person may use the name, and only scripted lines are decided by it.
@@ -205,22 +203,6 @@ impl Scenario {
             Scenario::Modify { .. } => Outcome::Modify,
             Scenario::Error => Outcome::Error,
             Scenario::MustSupport => Outcome::MustSupport,
-        }
-    }
-}
-
-/// The body of an answer under a must-support scenario: the one place for it.
-///
-/// It says what any answer says; a renderer that adds every must-support element (pas.md 5.3) takes
-/// its place here. `ids` are two new UUIDs, for what such an answer creates.
-pub(super) fn must_support_body(
-    answer: &ClaimAnswer<'_>,
-    ids: [&str; 2],
-) -> Result<String, RenderError> {
-    match answer.to {
-        AnswerTo::Submission => response_bundle(answer),
-        AnswerTo::Inquiry => {
-            inquiry_answer(answer.version, std::slice::from_ref(answer), (ids[0], answer.timestamp))
         }
     }
 }

@@ -140,11 +140,13 @@ fn spliced(text: &str, place: Option<Range<usize>>, more: &str) -> Option<String
 }
 
 /// Whether a tracking id is one that the request or its answer gave: a control number, a trace
-/// number or an identifier of the Claim; a number of ours, or the identifier of our answer.
+/// number or an identifier of the Claim; a number of ours, the control number of a document, which
+/// begins with one, or the identifier of our answer.
 fn is_tracked_by(case: &CaseFile, id: &str) -> bool {
     let ours = case.lines.iter().any(|line| {
-        let authorization = line.authorization.as_ref().map(|it| it.number.as_str());
-        [authorization, line.reference_number.as_deref()].contains(&Some(id))
+        let is_authorization = line.authorization.as_ref().is_some_and(|it| it.number == id);
+        let after = line.reference_number.as_deref().and_then(|number| id.strip_prefix(number));
+        is_authorization || after.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
     });
     ours || in_request(&case.submission.body, id) || in_answer(&case.answer.response, id)
 }

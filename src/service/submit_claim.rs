@@ -130,7 +130,9 @@ impl Service {
             let similar = self.store.similar_submissions(&likeness).await?;
             let similar: Vec<String> = similar.iter().map(ToString::to_string).collect();
             let judged = self.judge_lines(incoming, &dossier, &similar, |_| true)?;
-            self.numbered(incoming, judged, &[]).await?
+            let mut lines = self.numbered(incoming, judged, &[]).await?;
+            self.note_previous(incoming, &mut lines, &[]).await?;
+            lines
         };
         let saying = Saying { version: *version, to: AnswerTo::Submission, lines: &lines, refusal };
         let response = self.render(request, &saying)?;
@@ -190,7 +192,7 @@ impl Service {
                     }
                     decision => decision,
                 };
-                JudgedLine::of(case, &verdict, decision, similar_cases)
+                JudgedLine::of(case, &verdict, decision, &self.rules.shelf, similar_cases)
             })
             .collect()
     }

@@ -8,7 +8,7 @@
 use serde_json::Value;
 
 use super::answering::{Refusal, Saying};
-use super::claim_echo::token;
+use super::claim_echo::{named_authorization, token};
 use super::line::{StoredLine, is_pended, state_of};
 use super::submit_claim::{Incoming, document_text, submitted, warn_of_script};
 use super::{Service, ServiceError};
@@ -160,6 +160,43 @@ impl Service {
         }))
     }
 
+    /// Notes on each line the authorization that it names, if it is one of this member's, or else
+    /// that it had before; one that holds on is not another one.
+    pub(super) async fn note_previous(
+        &self,
+        incoming: &Incoming<'_, '_>,
+        lines: &mut [LineRecord],
+        before: &[LineRecord],
+    ) -> Result<(), ServiceError> {
+        for line in lines {
+            let item = incoming.request.lines.iter().find(|item| item.sequence == line.sequence);
+            let named = item.and_then(|item| named_authorization(incoming.request, item));
+            let named = match named {
+                Some(number) if self.is_of_member(&number, &incoming.member).await? => {
+                    Some(number.into_owned())
+                }
+                Some(_) | None => None,
+            };
+            let number = named.or_else(|| {
+                let earlier = before.iter().find(|it| it.sequence == line.sequence)?;
+                let held = earlier.authorization.as_ref().map(|it| it.number.clone());
+                held.or_else(|| StoredLine::of(earlier).previous)
+            });
+            let current = line.authorization.as_ref().map(|it| it.number.as_str());
+            if let Some(number) = number.filter(|number| current != Some(number)) {
+                line.trace =
+                    StoredLine { previous: Some(number), ..StoredLine::of(line) }.text()?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_of_member(&self, number: &str, member: &str) -> Result<bool, ServiceError> {
+        let Some(id) = self.store.case_of_number(number).await? else { return Ok(false) };
+        let case = self.store.case(&id).await?;
+        Ok(!member.is_empty() && case.is_some_and(|case| case.summary.member_id == member))
+    }
+
     /// Answers an update: all lines of the case, each with what became of it.
     pub(super) async fn update_case(
         &self,
@@ -194,6 +231,7 @@ impl Service {
         let judged =
             self.judge_lines(incoming, &dossier, &[], |line| fates.judged.contains(&line))?;
         let mut lines = self.numbered(incoming, judged, &case.lines).await?;
+        self.note_previous(incoming, &mut lines, &case.lines).await?;
         lines.extend(fates.settled);
         lines.sort_by_key(|line| line.sequence);
         let answered: Vec<LineRecord> = submitted(request, &lines).into_iter().cloned().collect();
@@ -335,7 +373,15 @@ fn is_cancelled(line: &LineRecord) -> bool {
 
 /// A line that was withdrawn: its authorization does not hold any more.
 fn cancelled(line: &LineRecord) -> LineRecord {
-    let stored = StoredLine { notes: Vec::new(), review: None, ..StoredLine::of(line) };
+    let stored = StoredLine::of(line);
+    let held = line.authorization.as_ref().map(|authorization| authorization.number.clone());
+    let stored = StoredLine {
+        notes: Vec::new(),
+        documents: Vec::new(),
+        review: None,
+        previous: held.or(stored.previous),
+        ..stored
+    };
     LineRecord {
         review_action: ReviewAction::Cancelled.code().to_owned(),
         authorization: None,

@@ -5,25 +5,25 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, FHIR_JSON, Server, extensions, fixture, json};
 use crate::pas::{VERSIONS, action, actions, claim_response, number};
 
-const PENDED: &str = "pas/pend-braf-unknown";
-const APPROVED: &str = "pas/approve-all-met";
-const EXTENSION: &str = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition";
+pub(crate) const PENDED: &str = "pas/pend-braf-unknown";
+pub(crate) const APPROVED: &str = "pas/approve-all-met";
+pub(crate) const EXTENSION: &str = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition";
 
 /// A server with one pended case, and the case's id.
-fn with_pended(version: &str) -> (Server, String) {
+pub(crate) fn with_pended(version: &str) -> (Server, String) {
     let server = Server::start();
     assert_eq!(actions(&server.submit(version, fixture(PENDED))), ["A4"]);
     let id = only_case(&server);
     (server, id)
 }
 
-fn only_case(server: &Server) -> String {
+pub(crate) fn only_case(server: &Server) -> String {
     let cases = server.get("/admin/api/cases").json();
     let [case] = cases.as_array().unwrap().as_slice() else { panic!("{cases}") };
     case["case_id"].as_str().unwrap().to_owned()
 }
 
-fn review(server: &Server, case: &str, more: &Value) -> Answer {
+pub(crate) fn review(server: &Server, case: &str, more: &Value) -> Answer {
     let mut review = json!({
         "reviewer": "Dr. Okafor", "credentials": "MD, medical director", "npi": "1234567893",
     });
@@ -35,7 +35,7 @@ fn review(server: &Server, case: &str, more: &Value) -> Answer {
 }
 
 /// An inquiry by the people and organizations of a request, without its items and evidence.
-fn inquiry(story: &str, change: impl FnOnce(&mut Value)) -> String {
+pub(crate) fn inquiry(story: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut bundle = json(&fixture(story));
     let kept = ["Claim", "Patient", "Organization", "Coverage", "PractitionerRole", "Practitioner"];
     let entries = bundle["entry"].as_array_mut().unwrap();
@@ -50,7 +50,7 @@ fn inquiry(story: &str, change: impl FnOnce(&mut Value)) -> String {
 }
 
 /// The `ClaimResponse`s that an inquiry finds.
-fn found(server: &Server, version: &str, body: impl Into<Vec<u8>>) -> Vec<Value> {
+pub(crate) fn found(server: &Server, version: &str, body: impl Into<Vec<u8>>) -> Vec<Value> {
     let path = format!("/pas/{version}/Claim/$inquire");
     let answer = server.post(&path, FHIR_JSON, body).good();
     let bundles = if version == "2.0.1" {
@@ -279,7 +279,7 @@ fn the_submission_is_kept_as_it_was_sent() {
 }
 
 /// The request again as an update of itself, with another identifier.
-fn update(story: &str, change: impl FnOnce(&mut Value)) -> String {
+pub(crate) fn update(story: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut bundle = json(&fixture(story));
     let mut prior = bundle["entry"][0].clone();
     let claim = &mut bundle["entry"][0]["resource"];
@@ -314,12 +314,12 @@ fn office_visit(sequence: u32) -> Value {
     item
 }
 
-fn flag(item: &mut Value, how: &str) {
+pub(crate) fn flag(item: &mut Value, how: &str) {
     let flag = json!({ "url": format!("{EXTENSION}/extension-infoChanged"), "valueCode": how });
     item["extension"].as_array_mut().unwrap().push(flag);
 }
 
-fn cancel(item: &mut Value) {
+pub(crate) fn cancel(item: &mut Value) {
     item["modifierExtension"] = json!([{
         "url": format!("{EXTENSION}/modifierextension-infoCancelled"), "valueBoolean": true,
     }]);
@@ -464,7 +464,7 @@ fn another_members_claim_is_none_that_an_update_can_change() {
 }
 
 /// A CDex body with one resource.
-fn attachment(tracking_id: &str, member_id: &str, resource: &Value) -> Value {
+pub(crate) fn attachment(tracking_id: &str, member_id: &str, resource: &Value) -> Value {
     let identifier = |name: &str, value: &str| {
         json!({ "name": name, "valueIdentifier": {
         "system": "https://ehr.lakeside.test/tracking", "value": value,
@@ -481,12 +481,12 @@ fn attachment(tracking_id: &str, member_id: &str, resource: &Value) -> Value {
     })
 }
 
-fn attach(server: &Server, body: &Value) -> Answer {
+pub(crate) fn attach(server: &Server, body: &Value) -> Answer {
     server.post("/pas/2.2.1/$submit-attachment", FHIR_JSON, body.to_string())
 }
 
 /// The BRAF result that the pended story lacks.
-fn missing_result() -> Value {
+pub(crate) fn missing_result() -> Value {
     let complete = json(&fixture(APPROVED));
     let entries = complete["entry"].as_array().unwrap().iter();
     let mut found = entries.map(|entry| &entry["resource"]);
@@ -496,7 +496,7 @@ fn missing_result() -> Value {
     result
 }
 
-fn member_of(story: &str) -> String {
+pub(crate) fn member_of(story: &str) -> String {
     let story = json(&fixture(story));
     let entries = story["entry"].as_array().unwrap().iter();
     let mut coverages = entries.filter(|it| it["resource"]["resourceType"] == "Coverage");

@@ -343,6 +343,24 @@ fn each_mistake_of_a_policy_is_named_by_file_line_and_clause() {
         ),
         (
             policy,
+            |it| it.replacen("\"11502-2\"", "\"11502-1\"", 1),
+            &["clause 5", "`11502-1`", "check digit"],
+        ),
+        (
+            policy,
+            |it| it.replacen("report = \"PY\"", "report = \"physician\"", 1),
+            &["clause 1", "`physician`", "X12 755"],
+        ),
+        (
+            "policies/home-oxygen/2023-01-03/policy.toml",
+            |it| {
+                it.replacen("\nquestionnaire = ", "\n# questionnaire = ", 1)
+                    .replacen("52053-6", "102089-0", 1)
+            },
+            &["clause 1: it asks for the questionnaire, and the edition names none"],
+        ),
+        (
+            policy,
             |it| it.replacen("proves = \"judgement\"", "proves = \"extent\"", 1),
             &["clause 4: `4.failed`", "never asks"],
         ),

@@ -3,6 +3,8 @@
 //! `cfg(test)` tells clippy that these are tests.
 
 #[cfg(test)]
+mod answers;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod bad_input;
@@ -26,6 +28,8 @@ mod harness;
 mod import;
 #[cfg(test)]
 mod inferno;
+#[cfg(test)]
+mod must_support;
 #[cfg(test)]
 mod pas;
 #[cfg(test)]

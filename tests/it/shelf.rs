@@ -1,6 +1,7 @@
 //! Which policy and which edition judge an order.
 
 use std::path::Path;
+use std::process::Command;
 
 use priorauth::fhir::{Document, Rules};
 use priorauth::intake::dossier::Dossier;
@@ -9,7 +10,7 @@ use priorauth::policy::read::{self, Files};
 use priorauth::policy::{Determination, Shelf, Verdict, evaluate};
 use priorauth::profiles;
 
-use crate::harness::{fixture, repository};
+use crate::harness::{fixture, json, repository};
 
 /// The files of all policies, by their path.
 fn policies() -> Files {
@@ -87,4 +88,49 @@ fn a_policy_for_other_lines_only_leaves_the_request_with_a_person() {
     let verdict = judged(&shelf(&files), "pas/approve-all-met");
     assert_eq!(verdict.determination, Determination::Review);
     assert!(verdict.reasons[0].contains("product line"), "{:?}", verdict.reasons);
+}
+
+#[track_caller]
+fn check_documents(story: &str, expected: &[&str]) {
+    let shelf = shelf(&policies());
+    let verdict = judged(&shelf, story);
+    let codes: Vec<&str> = shelf.documents(&verdict).iter().map(|it| &*it.loinc).collect();
+    assert_eq!(codes, expected, "{story}");
+}
+
+#[test]
+fn documents_are_asked_for_where_evidence_is_missing_and_only_there() {
+    check_documents("pas/approve-all-met", &[]);
+    check_documents("pas/pend-braf-unknown", &["11502-2"]);
+    check_documents("pas/pend-pd1-no-outcome", &["11506-3"]);
+    check_documents("pas/not-subject-other-drug", &[]);
+    // What is against the request is for a person, and no document is missing.
+    check_documents("pas/review-second-dose", &[]);
+}
+
+#[test]
+fn the_documents_of_our_policies_are_attachment_codes_of_the_guide() {
+    let archive = repository().join("../shared/ig/hl7.fhir.us.davinci-pas-2.2.1.tgz");
+    if !archive.exists() {
+        return println!("skipped: {} is not there", archive.display());
+    }
+    let file = "package/ValueSet-pas-loinc-attachment-codes.json";
+    let tar = Command::new("tar").arg("-xzOf").arg(archive).arg(file).output().unwrap();
+    assert!(tar.status.success());
+    let set = json(&String::from_utf8(tar.stdout).unwrap());
+    let concepts = set["compose"]["include"][0]["concept"].as_array().unwrap();
+    let codes: Vec<&str> = concepts.iter().map(|it| it["code"].as_str().unwrap()).collect();
+    assert!(codes.len() > 100, "{}", codes.len());
+    let shelf = shelf(&policies());
+    let editions = shelf.policies().iter().flat_map(|policy| &policy.editions);
+    let texts = editions.filter_map(|(_, edition)| edition.text.as_ref());
+    let documents: Vec<&str> = texts
+        .flat_map(|text| &text.clauses)
+        .flat_map(|clause| &clause.documents)
+        .map(|document| &*document.loinc)
+        .collect();
+    assert!(!documents.is_empty());
+    for code in documents {
+        assert!(codes.contains(&code), "{code}");
+    }
 }

@@ -18,20 +18,28 @@ fn pretty(json: &Value) -> String {
     serde_json::to_string_pretty(json).unwrap()
 }
 
+// PAS 2.13: every kind of answer, in both versions.
 #[test]
-fn an_answer_to_a_submission_of_2_2_1_as_it_is_sent() {
-    let actions = submission::all().into_iter().find(|(name, _)| *name == "mixed").unwrap().1;
-    insta::assert_snapshot!(pretty(&json(&submission::answer(PasVersion::V2_2_1, actions, false))));
+fn every_kind_of_answer_to_a_submission_as_it_is_sent() {
+    for version in PasVersion::ALL {
+        for (name, actions) in submission::all() {
+            let answer = pretty(&json(&submission::answer(version, actions, false)));
+            insta::assert_snapshot!(format!("{name}_in_{}", version.number()), answer);
+        }
+    }
 }
 
 #[test]
-fn a_denial_names_its_reviewer_in_2_2_1_and_cannot_in_2_0_1() {
+fn only_2_2_1_names_a_reviewer_labels_the_transmission_and_adds_items() {
     let response = |version| {
-        let bundle = json(&submission::answer(version, vec![submission::denied()], false));
+        let actions = vec![submission::denied(), submission::modified()];
+        let bundle = json(&submission::answer(version, actions, false));
         bundle["entry"][0]["resource"].clone()
     };
-    insta::assert_snapshot!(pretty(&response(PasVersion::V2_2_1)));
+    assert_eq!(response(PasVersion::V2_2_1)["extension"].as_array().unwrap().len(), 2);
+    assert!(response(PasVersion::V2_2_1)["addItem"].is_array());
     assert!(response(PasVersion::V2_0_1).get("extension").is_none());
+    assert!(response(PasVersion::V2_0_1).get("addItem").is_none());
 }
 
 #[test]
@@ -62,16 +70,30 @@ fn every_reference_in_a_response_bundle_resolves_inside_it() {
     }
 }
 
-/// The references that name no entry of the Bundle.
-fn dangling(bundle: &Value) -> Vec<String> {
+/// The references that name no entry of the Bundle; the Claim that an answer names need not be one
+/// (PAS 2.6).
+pub(crate) fn dangling(bundle: &Value) -> Vec<String> {
     let entries = bundle["entry"].as_array().unwrap();
     let urls: HashSet<&str> =
         entries.iter().map(|entry| entry["fullUrl"].as_str().unwrap()).collect();
     assert_eq!(urls.len(), entries.len(), "an entry stands twice");
-    let mut found = Vec::new();
-    references(bundle, &mut found);
-    found.retain(|reference| !urls.contains(reference.as_str()));
-    found
+    let mut dangling = Vec::new();
+    for entry in entries {
+        let mut resource = entry["resource"].clone();
+        if resource["resourceType"] == "ClaimResponse" {
+            resource.as_object_mut().unwrap().remove("request");
+        }
+        let mut found = Vec::new();
+        references(&resource, &mut found);
+        // A relative reference counts from the base of its entry's URL.
+        let mut base = entry["fullUrl"].as_str().unwrap().rsplitn(3, '/');
+        let base = base.nth(2).unwrap_or_default();
+        found.retain(|it| {
+            !urls.contains(it.as_str()) && !urls.contains(format!("{base}/{it}").as_str())
+        });
+        dangling.append(&mut found);
+    }
+    dangling
 }
 
 fn references(value: &Value, found: &mut Vec<String>) {

@@ -2,7 +2,8 @@
 
 use super::notes::Notes;
 use super::{
-    AnswerTo, ClaimAnswer, EchoedCoding, EchoedParty, LineAction, ReviewedBy, error, line,
+    AnswerTo, ClaimAnswer, EchoedCoding, EchoedParty, LineAction, ReviewedBy, Transmission, added,
+    communication, error, line,
 };
 use crate::fhir::write::r4::resources::ClaimResponse;
 use crate::fhir::write::r4::types::{
@@ -15,7 +16,9 @@ use crate::terms::{Day, Npi};
 pub(super) fn build(answer: &ClaimAnswer<'_>) -> ClaimResponse {
     let claim = &answer.claim;
     let mut notes = Notes::default();
-    let item = answer.lines.iter().map(|answer| line::build(answer, &mut notes)).collect();
+    let version = answer.version;
+    let lines = answer.lines.iter();
+    let item = lines.map(|line| line::build(version, line, &mut notes)).collect();
     let errors = error::build(answer, &mut notes);
     for note in &answer.notes {
         notes.number(note);
@@ -27,7 +30,7 @@ pub(super) fn build(answer: &ClaimAnswer<'_>) -> ClaimResponse {
             AnswerTo::Submission => profile::CLAIM_RESPONSE,
             AnswerTo::Inquiry => profile::INQUIRY_RESPONSE,
         }))),
-        extension: reviewer(answer).into_iter().collect(),
+        extension: transmission(answer).into_iter().chain(reviewer(answer)).collect(),
         identifier: vec![build::identifier(Some(system), value)],
         status: "active".into(),
         r#type: Box::new(kind(&claim.kind)),
@@ -36,25 +39,27 @@ pub(super) fn build(answer: &ClaimAnswer<'_>) -> ClaimResponse {
         created: answer.timestamp.into(),
         insurer: Box::new(party(claim.insurer)),
         requestor: Some(Box::new(party(claim.requestor))),
-        request: Some(Box::new(request(answer))),
+        request: request(answer).map(Box::new),
         // PAS 2.2.1 ClaimResponseOutcome has no `queued`; pending is A4 on the item (trap T4).
         outcome: if answer.errors.is_empty() { "complete" } else { "error" }.into(),
         // rulings 32: equal to `reviewAction.number`
         pre_auth_ref: number(answer).map(Into::into),
         pre_auth_period: whole_period(answer).map(Box::new),
         item,
+        add_item: answer.lines.iter().filter_map(|line| added::build(version, line)).collect(),
+        communication_request: communication::references(answer),
         error: errors,
         process_note: notes.into_process_notes(),
         ..ClaimResponse::default()
     }
 }
 
-fn kind(codings: &[EchoedCoding<'_>]) -> CodeableConcept {
+pub(super) fn kind(codings: &[EchoedCoding<'_>]) -> CodeableConcept {
     let coding = codings.iter().map(|coding| build::coding(coding.system, coding.code)).collect();
     CodeableConcept { coding, ..CodeableConcept::default() }
 }
 
-fn party(party: EchoedParty<'_>) -> Reference {
+pub(super) fn party(party: EchoedParty<'_>) -> Reference {
     let identifier = party.identifier.map(|it| Box::new(build::identifier(it.system, it.value)));
     Reference {
         reference: party.reference.map(Into::into),
@@ -67,17 +72,44 @@ fn party(party: EchoedParty<'_>) -> Reference {
 /// The Claim by URL and by identifier (PAS 2.6, trap T33).
 ///
 /// The Bundle does not hold the Claim, so that a `urn:` URL of it would lead nowhere: such a Claim
-/// is named by its identifier alone, if it has one.
-fn request(answer: &ClaimAnswer<'_>) -> Reference {
+/// is named by its identifier alone.
+/// Without one it cannot be named, which 2.2 says and 2.0.1 leaves out.
+fn request(answer: &ClaimAnswer<'_>) -> Option<Reference> {
     let claim = &answer.claim;
     let identifier: Option<Identifier> =
         claim.identifier.map(|identifier| build::identifier(identifier.system, identifier.value));
-    let url = Some(claim.full_url).filter(|url| !url.starts_with("urn:") || identifier.is_none());
-    Reference {
+    let url = Some(claim.full_url).filter(|url| {
+        !url.starts_with("urn:") || answer.echoed.iter().any(|(echoed, _)| echoed == url)
+    });
+    if identifier.is_none() && url.is_none() {
+        // PAS 2.2.1 spec-44: ClaimResponse.request is 1..1 there and 0..1 in 2.0.1.
+        let absent = build::extension(extension::ABSENT, ExtensionValue::Code("unknown".into()));
+        return answer
+            .version
+            .has_response_details()
+            .then(|| Reference { extension: vec![absent], ..Reference::default() });
+    }
+    Some(Reference {
         identifier: identifier.map(Box::new),
         reference: url.map(Into::into),
         ..Reference::default()
-    }
+    })
+}
+
+/// The identifiers of the transmission, sent back as they came: a client filters by its own.
+fn transmission(answer: &ClaimAnswer<'_>) -> Option<Extension> {
+    let labels = answer.claim.transmission.filter(|_| answer.version.has_response_details())?;
+    let Transmission { application_sender, application_receiver, .. } = labels;
+    let parts = [
+        (extension::APPLICATION_SENDER, Some(application_sender)),
+        (extension::APPLICATION_RECEIVER, Some(application_receiver)),
+        (extension::INTERCHANGE_SENDER, labels.interchange_sender),
+        (extension::INTERCHANGE_RECEIVER, labels.interchange_receiver),
+    ];
+    let parts = parts.into_iter().filter_map(|(name, value)| {
+        Some(build::extension(name, ExtensionValue::String(value?.into())))
+    });
+    Some(build::complex(extension::TRANSMISSION, parts.collect()))
 }
 
 fn number<'a>(answer: &ClaimAnswer<'a>) -> Option<&'a str> {

@@ -2,8 +2,9 @@
 
 use priorauth::ig::PasVersion;
 use priorauth::render::pas::{
-    AnswerError, AnswerTo, Authorized, ClaimAnswer, ClaimEcho, EchoedCoding, EchoedIdentifier,
-    EchoedParty, LineAction, LineAnswer, RequestedDate, ReviewedBy, response_bundle,
+    AnswerError, AnswerTo, AskedDocument, Change, ClaimAnswer, ClaimEcho, Detail, EchoedCoding,
+    EchoedIdentifier, EchoedParty, EchoedQuantity, LineAction, LineAnswer, RequestedDate,
+    ReviewedBy, Stay, Transmission, must_support_bundle, response_bundle,
 };
 use priorauth::terms::{Day, Npi};
 
@@ -18,6 +19,24 @@ pub(crate) fn answer(
     version: PasVersion,
     actions: Vec<LineAction<'_>>,
     with_claim: bool,
+) -> String {
+    with(version, AnswerTo::Submission, actions, with_claim, |answer| {
+        response_bundle(answer).unwrap()
+    })
+}
+
+/// The sandbox's answer to an approved line, in which every element stands.
+pub(crate) fn must_support(version: PasVersion, to: AnswerTo) -> String {
+    let ids = ["0b2f8a6e-52a4-4d5e-8a51-7d7a60f5b021", "0b2f8a6e-52a4-4d5e-8a51-7d7a60f5b022"];
+    with(version, to, vec![certified()], false, |answer| must_support_bundle(answer, ids).unwrap())
+}
+
+fn with(
+    version: PasVersion,
+    to: AnswerTo,
+    actions: Vec<LineAction<'_>>,
+    with_claim: bool,
+    text: impl FnOnce(&ClaimAnswer<'_>) -> String,
 ) -> String {
     let claim = claim(version, actions.len().max(1));
     let (patient, insurer, requestor, coverage) = resources();
@@ -42,11 +61,16 @@ pub(crate) fn answer(
         sequence,
         trace_numbers: vec![EchoedIdentifier { system: number.system, value: "LINE-7" }],
         requested_for: Some(RequestedDate::Date("2026-03-16")),
+        previous: None,
+        stay: Stay {
+            admission: Some(RequestedDate::Date("2026-03-15")),
+            discharge: Some("2026-03-29"),
+        },
         action,
     });
-    response_bundle(&ClaimAnswer {
+    text(&ClaimAnswer {
         version,
-        to: AnswerTo::Submission,
+        to,
         bundle_id: "0b2f8a6e-52a4-4d5e-8a51-7d7a60f5b001",
         bundle_identifier: ("https://ehr.lakeside.test/bundle", "SUB-1"),
         timestamp: "2026-03-02T09:30:00Z",
@@ -62,6 +86,13 @@ pub(crate) fn answer(
             patient: entry(PATIENT),
             insurer: entry(INSURER),
             requestor: entry(REQUESTOR),
+            organization: Some(REQUESTOR),
+            transmission: Some(Transmission {
+                application_sender: "LAKESIDE",
+                application_receiver: "CAREPARTNERS",
+                interchange_sender: Some("1234567893"),
+                interchange_receiver: None,
+            }),
         },
         echoed,
         reviewed_by,
@@ -69,7 +100,6 @@ pub(crate) fn answer(
         errors,
         notes: Vec::new(),
     })
-    .unwrap()
 }
 
 pub(crate) fn certified() -> LineAction<'static> {
@@ -90,6 +120,23 @@ pub(crate) fn pended() -> LineAction<'static> {
             "Please send the result of the BRAF test (criterion 5).".to_owned(),
             "Please send the stage of the melanoma (criterion 1).".to_owned(),
         ],
+        documents: vec![document(1, "11502-2", None), document(2, "74156-1", Some("PY"))],
+    }
+}
+
+fn document(
+    number: u32,
+    loinc: &'static str,
+    report_type: Option<&'static str>,
+) -> AskedDocument<'static> {
+    AskedDocument {
+        id: format!("0b2f8a6e-52a4-4d5e-8a51-7d7a60f5b01{number}"),
+        control_number: (
+            "https://payer.priorauth.test/attachment",
+            format!("CASE-0000018-{loinc}"),
+        ),
+        loinc,
+        report_type,
     }
 }
 
@@ -106,15 +153,24 @@ pub(crate) fn modified() -> LineAction<'static> {
         issued_on: day("2026-03-02"),
         valid_from: day("2026-03-16"),
         valid_to: day("2026-06-13"),
-        authorized: Authorized {
-            product: vec![EchoedCoding {
-                system: Some("http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"),
-                code: "J9999",
-            }],
-            quantity: Some("1"),
-            service: Some(RequestedDate::Date("2026-03-16")),
-        },
+        provider: Some(REQUESTOR),
+        change: Box::new(Change { requested: doses("2"), authorized: doses("1") }),
         notes: vec!["One dose is authorized.".to_owned()],
+    }
+}
+
+fn doses(value: &'static str) -> Detail<'static> {
+    let system = Some("http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets");
+    Detail {
+        product: vec![EchoedCoding { system, code: "J9999" }],
+        modifiers: vec![vec![EchoedCoding { system, code: "RR" }]],
+        quantity: Some(EchoedQuantity {
+            value,
+            unit: None,
+            system: Some("http://unitsofmeasure.org"),
+            code: Some("{dose}"),
+        }),
+        service: Some(RequestedDate::Date("2026-03-16")),
     }
 }
 
