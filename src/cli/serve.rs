@@ -13,8 +13,10 @@ use tokio::task::JoinHandle;
 use crate::auth::Clients;
 use crate::config::Config;
 use crate::http::{App, Limits, router};
+use crate::notify::{EndpointRules, HttpCourier};
 use crate::policy::Rulebook;
 use crate::profiles;
+use crate::service::notify::Notifier;
 use crate::service::{RealWorld, Service, Terms};
 use crate::store::SqliteStore;
 
@@ -71,6 +73,7 @@ pub struct Running {
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     served: JoinHandle<std::io::Result<()>>,
+    dispatching: JoinHandle<()>,
     service: Arc<Service>,
     grace: Duration,
 }
@@ -87,12 +90,24 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
         "{listen} can be reached from other machines and no client is registered: \
          register clients in the configuration, or listen on 127.0.0.1"
     );
-    let store = SqliteStore::open(data).await.context("opening the store")?;
+    let store = Arc::new(SqliteStore::open(data).await.context("opening the store")?);
     let service = Arc::new(Service::new(
         settings.rules,
-        Arc::new(store),
+        Arc::<SqliteStore>::clone(&store),
         Arc::new(RealWorld),
         settings.terms,
+    ));
+    let endpoints = EndpointRules {
+        allowed: settings.config.notify_allow.clone(),
+        // rulings 1: on loopback with nobody registered this is development.
+        loopback: listen.ip().is_loopback() && settings.clients.is_empty(),
+    };
+    let courier = HttpCourier::new(endpoints, settings.config.notify_timeout)?;
+    let notifier = Arc::new(Notifier::new(
+        Arc::clone(&service),
+        store,
+        Arc::new(courier),
+        settings.config.notify,
     ));
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
@@ -100,10 +115,12 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
     let (stop, mut stopped) = watch::channel(false);
     let app = App {
         service: Arc::clone(&service),
+        notifier: Arc::clone(&notifier),
         clients: Arc::new(settings.clients),
         limits: settings.limits,
         called_base: settings.config.called_base(address).into(),
     };
+    let dispatching = tokio::spawn(notifier.run(stop.subscribe()));
     let until_stopped = async move {
         // An error means that the sender is gone, which stops the server as well.
         drop(stopped.wait_for(|stop| *stop).await);
@@ -111,21 +128,28 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
     let serving = axum::serve(listener, router(app)).with_graceful_shutdown(until_stopped);
     let served = tokio::spawn(async move { serving.await });
     tracing::info!(%address, "serving");
-    Ok(Running { address, stop, served, service, grace: settings.config.shutdown_grace })
+    let grace = settings.config.shutdown_grace;
+    Ok(Running { address, stop, served, dispatching, service, grace })
 }
 
 impl Running {
-    /// Takes no more requests, finishes those that were accepted, and closes the store.
+    /// Takes no more requests, finishes those that were accepted and the notifications that are on
+    /// their way, and closes the store.
     ///
     /// # Errors
     /// The store could not be closed.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         // Nobody listens any more if the server has stopped by itself.
         let _ = self.stop.send(true);
         if let Ok(served) = tokio::time::timeout(self.grace, self.served).await {
             served.context("waiting for the server")?.context("serving")?;
         } else {
             tracing::warn!("requests were still open when the time to stop was over");
+        }
+        if tokio::time::timeout(self.grace, &mut self.dispatching).await.is_err() {
+            // What was on its way stays in the outbox.
+            self.dispatching.abort();
+            tracing::warn!("a notification was still on its way when the time to stop was over");
         }
         self.service.close().await.context("closing the store")?;
         tracing::info!("stopped");

@@ -7,6 +7,7 @@ mod claim_response;
 mod error;
 mod line;
 mod notes;
+pub mod notification;
 
 use super::RenderError;
 use super::bundle::{Head, collection, parameters};
