@@ -37,6 +37,8 @@ mod samples;
 #[cfg(test)]
 mod shelf;
 #[cfg(test)]
+mod subscriptions;
+#[cfg(test)]
 mod validator;
 #[cfg(test)]
 mod value_sets;

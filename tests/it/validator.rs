@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::harness::{Server, fixture, stories};
 use crate::samples::{hook, submission};
+use crate::subscriptions::notifications;
 
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -175,7 +176,8 @@ fn the_validator_finds_no_error_in_anything_that_we_send() {
         Ok(tool) => tool,
         Err(why) => return println!("skipped: {why}"),
     };
-    let answered = answered();
+    let mut answered = answered();
+    answered.extend(notifications());
     assert!(answered.len() > 30, "the fixtures were answered");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(judge(&tool, sent().into_iter().chain(answered).collect()));
