@@ -464,7 +464,7 @@ fn another_members_claim_is_none_that_an_update_can_change() {
 }
 
 /// A CDex body with one resource.
-fn attachment(tracking_id: &str, member_id: &str, resource: &Value) -> Value {
+pub(crate) fn attachment(tracking_id: &str, member_id: &str, resource: &Value) -> Value {
     let identifier = |name: &str, value: &str| {
         json!({ "name": name, "valueIdentifier": {
         "system": "https://ehr.lakeside.test/tracking", "value": value,
@@ -481,12 +481,12 @@ fn attachment(tracking_id: &str, member_id: &str, resource: &Value) -> Value {
     })
 }
 
-fn attach(server: &Server, body: &Value) -> Answer {
+pub(crate) fn attach(server: &Server, body: &Value) -> Answer {
     server.post("/pas/2.2.1/$submit-attachment", FHIR_JSON, body.to_string())
 }
 
 /// The BRAF result that the pended story lacks.
-fn missing_result() -> Value {
+pub(crate) fn missing_result() -> Value {
     let complete = json(&fixture(APPROVED));
     let entries = complete["entry"].as_array().unwrap().iter();
     let mut found = entries.map(|entry| &entry["resource"]);
@@ -496,7 +496,7 @@ fn missing_result() -> Value {
     result
 }
 
-fn member_of(story: &str) -> String {
+pub(crate) fn member_of(story: &str) -> String {
     let story = json(&fixture(story));
     let entries = story["entry"].as_array().unwrap().iter();
     let mut coverages = entries.filter(|it| it["resource"]["resourceType"] == "Coverage");

@@ -15,6 +15,7 @@ use priorauth::store::{CaseId, SqliteStore};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
+use crate::case_life::{attach, attachment, member_of, missing_result};
 use crate::clients::{bearer, two_clients};
 use crate::command_line::{code, lines, out, run};
 use crate::harness::{Answer, FHIR_JSON, Server, comes_true, fixture, json, received};
@@ -366,6 +367,30 @@ fn an_update_is_an_event_and_the_first_answer_or_a_repeat_is_none() {
     assert_eq!(server.rows()["prior_auth_case"], 1, "{}", answer.text);
     let events = receiver.expect("event-notification", 1);
     assert_eq!(events.iter().map(Arrived::number).collect::<Vec<_>>(), [1]);
+}
+
+// PAS 2.2.1 spec-60
+#[test]
+fn an_attachment_is_an_event_where_a_line_changes_and_none_where_it_says_nothing_new() {
+    let (server, receiver) = (Server::start(), Receiver::willing());
+    activated(&server, &receiver, "2.2.1");
+    server.submit("2.2.1", fixture(PENDED)).good();
+    let unrelated = json!({
+        "resourceType": "Observation", "id": "height", "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "8302-2"}]},
+        "subject": {"reference": "Patient/pat-1002"}, "effectiveDateTime": "2026-11-01",
+        "valueQuantity": {"value": 170, "unit": "cm"},
+    });
+    let member = member_of(PENDED);
+    for (resource, events) in [(unrelated, "0"), (missing_result(), "1")] {
+        let taken = attach(&server, &attachment("ITM-1002-1", &member, &resource));
+        assert_eq!(taken.status, 200, "{}", taken.text);
+        let count = "SELECT count(*) || '' FROM outbox WHERE event_number > 0";
+        assert_eq!(server.texts(count), [events]);
+    }
+    let event = receiver.expect("event-notification", 1).remove(0);
+    let answer = &event.body["entry"][1]["resource"]["entry"][0]["resource"];
+    assert_eq!(crate::pas::action(&answer["item"][0]).0, "A1");
 }
 
 #[test]

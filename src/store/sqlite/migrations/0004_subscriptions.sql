@@ -22,7 +22,7 @@ CREATE TABLE subscription (
     resource        TEXT    NOT NULL CHECK (json_valid(resource))
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX subscription_by_client ON subscription (client) WHERE status <> 'off';
+CREATE INDEX subscription_by_client ON subscription (client, status);
 CREATE INDEX subscription_by_end ON subscription (end_at_ms)
     WHERE status <> 'off' AND end_at_ms IS NOT NULL;
 
