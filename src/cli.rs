@@ -4,6 +4,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod explain;
 pub mod import;
+pub mod outbox;
 pub mod payer_store;
 pub mod policy_check;
 pub mod policy_diff;
@@ -56,6 +57,31 @@ enum Command {
     /// See the cases that wait for a person, and decide them
     #[command(subcommand)]
     Review(review::Action),
+    /// Look after notifications that wait or were given up
+    #[command(subcommand)]
+    Outbox(Outbox),
+}
+
+#[derive(Debug, Subcommand)]
+enum Outbox {
+    /// List what waits and what was given up, a line each
+    List {
+        /// The data folder of the server, which may be running
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// How lines are printed
+        #[arg(long, value_enum, default_value = "text")]
+        format: evaluate::Format,
+    },
+    /// Try again what was given up; a running server sends it
+    Redrive {
+        /// The data folder of the server, which may be running
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// The lines to try again, by their numbers; all if none is given
+        #[arg(value_name = "ID")]
+        lines: Vec<i64>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -184,6 +210,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Evaluate(arguments) => judge(&arguments),
         Command::Import(arguments) => Ok(import(&arguments)),
         Command::Explain(arguments) => explain(&arguments),
+        Command::Outbox(arguments) => look_after_outbox(&arguments),
         Command::Policy(Policy::Check { folder }) => check(&folder),
         Command::Policy(Policy::Test(arguments)) => rehearse(&arguments),
         Command::Policy(Policy::Diff(arguments)) => return compare(&arguments),
@@ -292,6 +319,14 @@ fn import(arguments: &Import) -> ExitCode {
         eprintln!("error: {}", in_words(&error));
         ExitCode::from(2)
     })
+}
+
+fn look_after_outbox(arguments: &Outbox) -> anyhow::Result<ExitCode> {
+    match arguments {
+        Outbox::List { data, format } => runtime()?.block_on(outbox::list(data, *format))?,
+        Outbox::Redrive { data, lines } => runtime()?.block_on(outbox::redrive(data, lines))?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check(folder: &Path) -> anyhow::Result<ExitCode> {

@@ -32,6 +32,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::auth::{ClientError, Clients, Registration, Replay, SigningAlgorithm};
+use crate::notify::Origin;
+use crate::service::notify::NotifyTerms;
 use crate::service::scenario::Scenarios;
 
 /// How large the settings file may be, in bytes.
@@ -61,6 +63,14 @@ pub struct Config {
     /// How long the same content from the same client is a repeat (`repeat_window_ms`, ruling 31).
     /// Default 24 hours; zero: never.
     pub repeat_window: Duration,
+    /// The only origins that notifications go to (`notify_allow`). None: any https origin with a
+    /// public address, and in development loopback.
+    pub notify_allow: Vec<Origin>,
+    /// How long one notification may take (`notify_timeout_ms`). Default 10 s.
+    pub notify_timeout: Duration,
+    /// How notifications are sent, tried again and given up (`notify_first_retry_ms`,
+    /// `notify_longest_retry_ms`, `notify_give_up_after_ms`, `notify_at_once`, `notify_poll_ms`).
+    pub notify: NotifyTerms,
     /// The folder with plans and policies; absent, those in the binary.
     pub profiles: Option<PathBuf>,
     /// Whether this is a sandbox for testers. Default: no.
@@ -152,6 +162,9 @@ impl Default for Config {
             request_timeout: Duration::from_secs(15),
             shutdown_grace: Duration::from_secs(20),
             repeat_window: Duration::from_hours(24),
+            notify_allow: Vec::new(),
+            notify_timeout: Duration::from_secs(10),
+            notify: NotifyTerms::default(),
             profiles: None,
             sandbox: false,
             scenarios: None,

@@ -10,6 +10,7 @@ mod metadata;
 mod pas;
 mod problem;
 mod request_log;
+mod subscription;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +27,15 @@ use tower_http::timeout::TimeoutLayer;
 use self::problem::Problem;
 use crate::auth::{Caller, Clients, Reason, Refusal};
 use crate::service::Service;
+use crate::service::notify::Notifier;
 
 /// What every handler needs.
 #[derive(Clone)]
 pub struct App {
     /// The service.
     pub service: Arc<Service>,
+    /// Its Subscriptions.
+    pub notifier: Arc<Notifier>,
     /// Who may call.
     pub clients: Arc<Clients>,
     /// The base of the URLs that clients call, with which a token's audience is compared.
@@ -122,6 +126,19 @@ pub fn router(app: App) -> Router {
         .route("/pas/{version}/Claim/%24inquire", post(pas::inquire))
         .route("/pas/{version}/$submit-attachment", post(pas::attach))
         .route("/pas/{version}/%24submit-attachment", post(pas::attach))
+        .route("/pas/{version}/Subscription", post(subscription::create))
+        .route(
+            "/pas/{version}/Subscription/{id}",
+            get(subscription::read).put(subscription::update).delete(subscription::delete),
+        )
+        .route(
+            "/pas/{version}/Subscription/{id}/$status",
+            get(subscription::status).post(subscription::status),
+        )
+        .route(
+            "/pas/{version}/Subscription/{id}/%24status",
+            get(subscription::status).post(subscription::status),
+        )
         .route("/admin/api/cases", get(admin::list))
         .route("/admin/api/cases/{id}", get(admin::show))
         .route("/admin/api/cases/{id}/submission", get(admin::submission))

@@ -14,7 +14,7 @@
 //! | 7 | [`cli`], [`config`], [`telemetry`], [`profiles`], [`rehearsal`]: arguments, settings, logs, files, cases |
 //! | 6 | [`http`]: the router, and the only place that knows status codes |
 //! | 5 | [`service`]: what the service does, each as one function |
-//! | 4 | [`store`]: what has to last; [`auth`]: who calls |
+//! | 4 | [`store`]: what has to last; [`auth`]: who calls; [`notify`]: calls to clients' endpoints |
 //! | 3 | [`intake`]: from the wire to facts; [`render`]: from determinations to the wire; [`hooks`]: which hooks are answered |
 //! | 2 | [`policy`]: policies as data, and the one evaluator |
 //! | 1 | [`facts`]: what was stated, with its source; [`fhir`], [`cds`]: the wire; [`ig`]: the guides' words |
@@ -58,6 +58,7 @@ pub mod hooks;
 pub mod http;
 pub mod ig;
 pub mod intake;
+pub mod notify;
 pub mod policy;
 pub mod profiles;
 pub mod rehearsal;

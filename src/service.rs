@@ -9,6 +9,8 @@ mod answering;
 mod claim_echo;
 pub mod inquire_claim;
 mod line;
+mod notice;
+pub mod notify;
 pub mod payer_facts;
 pub mod review;
 pub mod scenario;
@@ -35,6 +37,8 @@ pub struct Service {
     world: Arc<dyn World>,
     terms: Terms,
     turns: turns::Turns,
+    /// Rung when there may be something to notify of.
+    news: tokio::sync::Notify,
 }
 
 /// What an operator sets.
@@ -103,7 +107,8 @@ impl Service {
         world: Arc<dyn World>,
         terms: Terms,
     ) -> Service {
-        Service { rules, store, world, terms, turns: turns::Turns::default() }
+        let (turns, news) = (turns::Turns::default(), tokio::sync::Notify::new());
+        Service { rules, store, world, terms, turns, news }
     }
 
     /// The plan and its policies.
@@ -122,6 +127,11 @@ impl Service {
     #[must_use]
     pub fn now(&self) -> jiff::Timestamp {
         self.world.now()
+    }
+
+    /// A number from 0 to 1 that nobody can foretell.
+    fn chance(&self) -> f64 {
+        self.world.chance()
     }
 
     /// Whether requests can be served.

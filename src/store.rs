@@ -1,6 +1,7 @@
 //! Floor 4: what has to last.
 //!
 //! One trait, [`Store`], and its implementations.
+//! One more, [`Outbox`], for Subscriptions and the notifications that they are owed.
 //! The store keeps submissions, cases with every answer they were given, coverage assertions, the
 //! numbers that may never repeat, and what the payer knows itself.
 //!
@@ -19,6 +20,7 @@ mod case;
 #[cfg(test)]
 mod contract;
 mod error;
+mod outbox;
 mod payer;
 mod sqlite;
 mod submission;
@@ -37,6 +39,10 @@ pub use case::{
     CaseState, CaseSummary, Cause, LineRecord, NextAnswer, PolicyEdition,
 };
 pub use error::StoreError;
+pub use outbox::{
+    Delivery, Notice, Outbox, OutboxLine, Owed, StoredSubscription, SubscriptionRecord,
+    SubscriptionStatus, Tried,
+};
 pub use payer::{
     BilledClaim, DirectoryEntry, Enrolment, ImportContent, ImportId, ImportRecord, PayerFacts,
 };
@@ -185,6 +191,7 @@ pub trait Store: Send + Sync {
     /// that names who gave it.
     ///
     /// From then on it is the case's current answer. Those before it are kept.
+    /// Each active Subscription that is to hear of it gets an event, in the same transaction.
     ///
     /// # Errors
     /// As [`Store::save_submission`].

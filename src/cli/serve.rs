@@ -13,8 +13,10 @@ use tokio::task::JoinHandle;
 use crate::auth::Clients;
 use crate::config::Config;
 use crate::http::{App, Limits, router};
+use crate::notify::{EndpointRules, HttpCourier};
 use crate::policy::Rulebook;
 use crate::profiles;
+use crate::service::notify::Notifier;
 use crate::service::{RealWorld, Service, Terms};
 use crate::store::SqliteStore;
 
@@ -86,6 +88,7 @@ pub struct Running {
     stop: watch::Sender<bool>,
     served: JoinHandle<std::io::Result<()>>,
     scenarios: Option<JoinHandle<()>>,
+    dispatching: JoinHandle<()>,
     service: Arc<Service>,
     grace: Duration,
 }
@@ -102,12 +105,24 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
         "{listen} can be reached from other machines and no client is registered: \
          register clients in the configuration, or listen on 127.0.0.1"
     );
-    let store = SqliteStore::open(data).await.context("opening the store")?;
+    let store = Arc::new(SqliteStore::open(data).await.context("opening the store")?);
     let service = Arc::new(Service::new(
         settings.rules,
-        Arc::new(store),
+        Arc::<SqliteStore>::clone(&store),
         Arc::new(RealWorld),
         settings.terms,
+    ));
+    let endpoints = EndpointRules {
+        allowed: settings.config.notify_allow.clone(),
+        // rulings 1: on loopback with nobody registered this is development.
+        loopback: listen.ip().is_loopback() && settings.clients.is_empty(),
+    };
+    let courier = HttpCourier::new(endpoints, settings.config.notify_timeout)?;
+    let notifier = Arc::new(Notifier::new(
+        Arc::clone(&service),
+        store,
+        Arc::new(courier),
+        settings.config.notify,
     ));
     let listener =
         TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}"))?;
@@ -116,10 +131,12 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
     let scenarios = play_scenarios(&service, stopped.clone());
     let app = App {
         service: Arc::clone(&service),
+        notifier: Arc::clone(&notifier),
         clients: Arc::new(settings.clients),
         limits: settings.limits,
         called_base: settings.config.called_base(address).into(),
     };
+    let dispatching = tokio::spawn(notifier.run(stop.subscribe()));
     let until_stopped = async move {
         // An error means that the sender is gone, which stops the server as well.
         drop(stopped.wait_for(|stop| *stop).await);
@@ -128,7 +145,7 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
     let served = tokio::spawn(async move { serving.await });
     tracing::info!(%address, "serving");
     let grace = settings.config.shutdown_grace;
-    Ok(Running { address, stop, served, scenarios, service, grace })
+    Ok(Running { address, stop, served, scenarios, dispatching, service, grace })
 }
 
 /// Says that a sandbox answers by script, and ends its cases when they are due.
@@ -152,11 +169,12 @@ fn play_scenarios(
 }
 
 impl Running {
-    /// Takes no more requests, finishes those that were accepted, and closes the store.
+    /// Takes no more requests, finishes those that were accepted and the notifications that are on
+    /// their way, and closes the store.
     ///
     /// # Errors
     /// The store could not be closed.
-    pub async fn stop(self) -> anyhow::Result<()> {
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         // Nobody listens any more if the server has stopped by itself.
         let _ = self.stop.send(true);
         if let Ok(served) = tokio::time::timeout(self.grace, self.served).await {
@@ -167,6 +185,11 @@ impl Running {
         if let Some(scenarios) = self.scenarios {
             // A review that has begun is finished before the store is closed.
             drop(scenarios.await);
+        }
+        if tokio::time::timeout(self.grace, &mut self.dispatching).await.is_err() {
+            // What was on its way stays in the outbox.
+            self.dispatching.abort();
+            tracing::warn!("a notification was still on its way when the time to stop was over");
         }
         self.service.close().await.context("closing the store")?;
         tracing::info!("stopped");

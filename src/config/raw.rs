@@ -9,6 +9,8 @@ use toml::Spanned;
 
 use super::{ClientSettings, Config, ConfigError, LogFormat, MAX_CLIENTS};
 use crate::auth::{Replay, SigningAlgorithm};
+use crate::notify::Origin;
+use crate::service::notify::NotifyTerms;
 
 /// From a kibibyte to 256 MiB.
 const BODY_BYTES: RangeInclusive<u64> = 1024..=256 * 1024 * 1024;
@@ -18,6 +20,17 @@ const REQUEST_TIMEOUT_MS: RangeInclusive<u64> = 100..=600_000;
 const SHUTDOWN_GRACE_MS: RangeInclusive<u64> = 0..=600_000;
 /// Up to 31 days.
 const REPEAT_WINDOW_MS: RangeInclusive<u64> = 0..=31 * 24 * 3_600_000;
+
+const NOTIFY_TIMEOUT_MS: RangeInclusive<u64> = 100..=120_000;
+const NOTIFY_FIRST_RETRY_MS: RangeInclusive<u64> = 1..=600_000;
+/// Up to an hour.
+const NOTIFY_LONGEST_RETRY_MS: RangeInclusive<u64> = 1..=3_600_000;
+/// Up to 31 days.
+const NOTIFY_GIVE_UP_AFTER_MS: RangeInclusive<u64> = 0..=31 * 24 * 3_600_000;
+const NOTIFY_AT_ONCE: RangeInclusive<u64> = 1..=256;
+const NOTIFY_POLL_MS: RangeInclusive<u64> = 10..=60_000;
+/// How many origins may be named.
+const MAX_ORIGINS: usize = 1000;
 
 /// A mistake, and where it is.
 pub(super) struct Mistake {
@@ -44,6 +57,14 @@ struct RawConfig {
     request_timeout_ms: Option<Spanned<u64>>,
     shutdown_grace_ms: Option<Spanned<u64>>,
     repeat_window_ms: Option<Spanned<u64>>,
+    #[serde(default)]
+    notify_allow: Vec<Spanned<String>>,
+    notify_timeout_ms: Option<Spanned<u64>>,
+    notify_first_retry_ms: Option<Spanned<u64>>,
+    notify_longest_retry_ms: Option<Spanned<u64>>,
+    notify_give_up_after_ms: Option<Spanned<u64>>,
+    notify_at_once: Option<Spanned<u64>>,
+    notify_poll_ms: Option<Spanned<u64>>,
     profiles: Option<PathBuf>,
     #[serde(default)]
     sandbox: bool,
@@ -73,19 +94,25 @@ struct RawClient {
 
 /// Reads the file's text.
 pub(super) fn read(folder: &Path, text: &str) -> Result<Config, Mistake> {
-    let raw: RawConfig = toml::from_str(text).map_err(|problem| Mistake {
+    let mut raw: RawConfig = toml::from_str(text).map_err(|problem| Mistake {
         offset: problem.span().map(|span| span.start),
         what: problem.message().to_owned(),
     })?;
     let (production, scenarios) = sandbox_of(folder, &raw)?;
     let standard = Config::default();
+    let notify = read_notify(&mut raw, standard.notify)?;
     let max_body = bounded("max_body_bytes", raw.max_body_bytes, BODY_BYTES)?;
     let max_concurrent =
         bounded("max_concurrent_requests", raw.max_concurrent_requests, CONCURRENT_REQUESTS)?;
     let timeout = bounded("request_timeout_ms", raw.request_timeout_ms, REQUEST_TIMEOUT_MS)?;
     let grace = bounded("shutdown_grace_ms", raw.shutdown_grace_ms, SHUTDOWN_GRACE_MS)?;
     let window = bounded("repeat_window_ms", raw.repeat_window_ms, REPEAT_WINDOW_MS)?;
+    let notify_timeout =
+        bounded("notify_timeout_ms", raw.notify_timeout_ms.take(), NOTIFY_TIMEOUT_MS)?;
     Ok(Config {
+        notify_timeout: notify_timeout.map_or(standard.notify_timeout, Duration::from_millis),
+        notify,
+        notify_allow: read_origins(raw.notify_allow)?,
         public_base: raw.public_base.map(read_base).transpose()?,
         max_body_bytes: max_body.map_or(standard.max_body_bytes, count),
         max_concurrent_requests: max_concurrent.map_or(standard.max_concurrent_requests, count),
@@ -157,6 +184,39 @@ fn read_base(base: Spanned<String>) -> Result<String, Mistake> {
     }
     let what = "`public_base` is an http or https URL without user, query and fragment";
     Err(Mistake { offset, what: what.to_owned() })
+}
+
+fn read_notify(raw: &mut RawConfig, standard: NotifyTerms) -> Result<NotifyTerms, Mistake> {
+    let first = raw.notify_first_retry_ms.take();
+    let first = bounded("notify_first_retry_ms", first, NOTIFY_FIRST_RETRY_MS)?;
+    let longest = raw.notify_longest_retry_ms.take();
+    let longest = bounded("notify_longest_retry_ms", longest, NOTIFY_LONGEST_RETRY_MS)?;
+    let give_up = raw.notify_give_up_after_ms.take();
+    let give_up = bounded("notify_give_up_after_ms", give_up, NOTIFY_GIVE_UP_AFTER_MS)?;
+    let at_once = bounded("notify_at_once", raw.notify_at_once.take(), NOTIFY_AT_ONCE)?;
+    let poll = bounded("notify_poll_ms", raw.notify_poll_ms.take(), NOTIFY_POLL_MS)?;
+    let time = |ms: Option<u64>, standard| ms.map_or(standard, Duration::from_millis);
+    Ok(NotifyTerms {
+        first_retry: time(first, standard.first_retry),
+        longest_retry: time(longest, standard.longest_retry),
+        give_up_after: time(give_up, standard.give_up_after),
+        at_once: at_once.and_then(|it| u32::try_from(it).ok()).unwrap_or(standard.at_once),
+        poll: time(poll, standard.poll),
+    })
+}
+
+fn read_origins(origins: Vec<Spanned<String>>) -> Result<Vec<Origin>, Mistake> {
+    if let Some(beyond) = origins.get(MAX_ORIGINS) {
+        let what = format!("at most {MAX_ORIGINS} origins can be allowed");
+        return Err(Mistake { offset: Some(beyond.span().start), what });
+    }
+    let read = |origin: Spanned<String>| {
+        Origin::parse(origin.get_ref()).map_err(|error| Mistake {
+            offset: Some(origin.span().start),
+            what: format!("`notify_allow`: {error}"),
+        })
+    };
+    origins.into_iter().map(read).collect()
 }
 
 fn read_clients(folder: &Path, clients: Vec<RawClient>) -> Result<Vec<ClientSettings>, Mistake> {

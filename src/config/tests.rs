@@ -33,6 +33,13 @@ fn every_setting_is_read() {
         request_timeout_ms = 1500
         shutdown_grace_ms = 0
         repeat_window_ms = 60_000
+        notify_allow = ["https://hooks.lakeside.test:8443"]
+        notify_timeout_ms = 2000
+        notify_first_retry_ms = 10
+        notify_longest_retry_ms = 20
+        notify_give_up_after_ms = 0
+        notify_at_once = 3
+        notify_poll_ms = 40
         profiles = "my-profiles"
         sandbox = true
         scenarios = "tests/scenarios.toml"
@@ -79,6 +86,15 @@ fn every_setting_is_read() {
         request_timeout: Duration::from_millis(1500),
         shutdown_grace: Duration::ZERO,
         repeat_window: Duration::from_mins(1),
+        notify_allow: vec![Origin::parse("https://hooks.lakeside.test:8443").unwrap()],
+        notify_timeout: Duration::from_secs(2),
+        notify: NotifyTerms {
+            first_retry: Duration::from_millis(10),
+            longest_retry: Duration::from_millis(20),
+            give_up_after: Duration::ZERO,
+            at_once: 3,
+            poll: Duration::from_millis(40),
+        },
         profiles: Some(PathBuf::from("/etc/priorauth/my-profiles")),
         sandbox: true,
         scenarios: Some(PathBuf::from("/etc/priorauth/tests/scenarios.toml")),
@@ -205,6 +221,11 @@ fn a_value_of_the_wrong_kind_is_named_with_its_line() {
         "priorauth.toml:4: unknown variant `RS256`",
     );
     check_mistake("[[clients]]\nid = \"x\"", "priorauth.toml:1: missing field `key_set`");
+}
+
+#[test]
+fn an_origin_has_no_path() {
+    check_mistake("notify_allow = [\"https://a.test/hook\"]", "priorauth.toml:1: `notify_allow`: ");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::service::ServiceError;
 use crate::service::submit_claim::SubmitError;
 
 /// What the router serves below each PAS endpoint.
-const ROUTED: &[Routed] = &[Routed::Submit];
+const ROUTED: &[Routed] = &[Routed::Submit, Routed::Inquire, Routed::Subscription];
 /// When [`ROUTED`] last changed.
 const CHANGED: &str = "2026-11-25";
 

@@ -54,7 +54,7 @@ pub(super) async fn attach(
     Ok(([(header::CONTENT_TYPE, FHIR_JSON)], outcome))
 }
 
-fn known(segment: &str) -> Result<PasVersion, Problem> {
+pub(super) fn known(segment: &str) -> Result<PasVersion, Problem> {
     PasVersion::from_segment(segment)
         .ok_or_else(|| Problem::not_found("there is no such version of PAS here"))
 }

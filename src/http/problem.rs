@@ -10,6 +10,7 @@ use crate::fhir::{Fault, FaultKind};
 use crate::render::outcome::of_faults;
 use crate::service::ServiceError;
 use crate::service::answer_hook::HookCallError;
+use crate::service::notify::subscriptions::SubscriptionError;
 use crate::service::review::ReviewError;
 use crate::service::submit_claim::SubmitError;
 use crate::store::StoreError;
@@ -84,6 +85,20 @@ impl From<SubmitError> for Problem {
             SubmitError::Unreadable(faults) => refused(StatusCode::BAD_REQUEST, faults),
             SubmitError::Refused(faults) => refused(StatusCode::UNPROCESSABLE_ENTITY, faults),
             SubmitError::Failed(error) => failed(&error),
+        }
+    }
+}
+
+impl From<SubscriptionError> for Problem {
+    fn from(error: SubscriptionError) -> Problem {
+        let text = error.to_string();
+        match error {
+            SubscriptionError::Unreadable(faults) => refused(StatusCode::BAD_REQUEST, faults),
+            SubscriptionError::Refused(faults) => refused(StatusCode::UNPROCESSABLE_ENTITY, faults),
+            SubscriptionError::NotFound => Problem::not_found(&text),
+            // FHIR R4 http.html#read: 410 for what was there and was deleted.
+            SubscriptionError::Gone => Problem::one(StatusCode::GONE, FaultKind::Deleted, &text),
+            SubscriptionError::Failed(error) => failed(&error),
         }
     }
 }

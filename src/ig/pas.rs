@@ -73,6 +73,44 @@ impl PasVersion {
     }
 }
 
+/// How much a notification says of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PayloadContent {
+    /// Which answer it is; the client inquires.
+    IdOnly,
+    /// The whole answer.
+    FullResource,
+}
+
+impl PayloadContent {
+    /// The contents that a version allows (pas.md 2.9).
+    #[must_use]
+    pub fn allowed(version: PasVersion) -> &'static [PayloadContent] {
+        match version {
+            PasVersion::V2_0_1 => &[PayloadContent::IdOnly, PayloadContent::FullResource],
+            // PAS 2.2.1 spec-61
+            PasVersion::V2_2_1 => &[PayloadContent::FullResource],
+        }
+    }
+
+    /// The code of the backport's value set.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            PayloadContent::IdOnly => "id-only",
+            PayloadContent::FullResource => "full-resource",
+        }
+    }
+
+    /// The content that a code means.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<PayloadContent> {
+        [PayloadContent::IdOnly, PayloadContent::FullResource]
+            .into_iter()
+            .find(|content| content.code() == code)
+    }
+}
+
 /// The guide itself.
 pub const GUIDE: &str =
     "http://hl7.org/fhir/us/davinci-pas/ImplementationGuide/hl7.fhir.us.davinci-pas";
@@ -88,6 +126,16 @@ pub const OPERATION_INQUIRE: &str =
 /// The one topic that a client may subscribe to.
 pub const SUBSCRIPTION_TOPIC: &str =
     "http://hl7.org/fhir/us/davinci-pas/SubscriptionTopic/PASSubscriptionTopic";
+/// Which of the events of the topic a Subscription wants (subscriptions backport 1.1.0).
+pub const FILTER_CRITERIA: &str =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-filter-criteria";
+/// How much a notification says.
+pub const PAYLOAD_CONTENT: &str =
+    "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-payload-content";
+/// The profile of a notification.
+pub const NOTIFICATION: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-notification-r4";
+/// The profile of the status with which a notification begins.
+pub const SUBSCRIPTION_STATUS: &str = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/backport-subscription-status-r4";
 /// The guide's own codes.
 pub const TEMP_CODES: &str = "http://hl7.org/fhir/us/davinci-pas/CodeSystem/PASTempCodes";
 

@@ -10,7 +10,6 @@
 mod bundle;
 mod claim;
 mod elements;
-mod faults;
 #[cfg(test)]
 mod guides;
 mod links;
@@ -20,7 +19,7 @@ mod tests;
 
 use std::borrow::Cow;
 
-use self::faults::Faults;
+use super::faults::Faults;
 use super::reader::extensions;
 use super::subject::Subject;
 use crate::fhir::{Document, Entry, Fault, FaultKind, Node, Pool};

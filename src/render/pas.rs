@@ -10,6 +10,7 @@ mod error;
 mod line;
 mod must_support;
 mod notes;
+pub mod notification;
 
 pub use must_support::must_support_bundle;
 

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::answering::Saying;
 use super::line::{StoredLine, StoredReview, is_pended, state_of};
+use super::notice::notice_of_case;
 use super::scenario::{self, Outcome};
 use super::world::day_of;
 use super::{Service, ServiceError};
@@ -217,6 +218,7 @@ impl Service {
         let lines = self.reviewed_lines(&case, review, npi, &decided).await?;
         let response = self.render_case(&case, &lines)?;
         let state = state_of(&lines);
+        let notice = notice_of_case(&case, &lines);
         let record = NextAnswer {
             case_id: case_id.clone(),
             seen_answer: current,
@@ -228,9 +230,11 @@ impl Service {
                 state,
                 lines,
             },
+            notice,
         };
         match self.store.save_answer(&record).await? {
             Answered::Recorded(number) => {
+                self.news.notify_one();
                 let decision = review.decision;
                 tracing::info!(case = %case_id, number, ?decision, ?state, "case reviewed");
                 Ok(number)

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::answering::{Refusal, Saying};
 use super::claim_echo::{named_authorization, token};
 use super::line::{StoredLine, is_pended, state_of};
+use super::notice::notice;
 use super::submit_claim::{Incoming, document_text, submitted, warn_of_script};
 use super::{Service, ServiceError};
 use crate::fhir::{Document, Node, Rules};
@@ -239,6 +240,7 @@ impl Service {
         let saying = Saying { version: *version, to, lines: &answered, refusal: None };
         let response = self.render(request, &saying)?;
         let state = state_of(&lines);
+        let notice = notice(request, &case, &lines);
         let record = NextAnswer {
             case_id: case.summary.case_id.clone(),
             seen_answer: case.summary.current_answer,
@@ -255,9 +257,11 @@ impl Service {
                 state,
                 lines,
             },
+            notice,
         };
         match self.store.save_answer(&record).await? {
             Answered::Recorded(number) => {
+                self.news.notify_one();
                 let case = &record.case_id;
                 tracing::info!(case = %case, number, ?state, "claim updated");
                 warn_of_script(incoming, case);

@@ -12,6 +12,9 @@ pub trait World: Send + Sync {
 
     /// A new random UUID, in its hyphenated form.
     fn new_id(&self) -> String;
+
+    /// A random number from 0 to 1.
+    fn chance(&self) -> f64;
 }
 
 /// The machine's clock and the operating system's randomness.
@@ -27,6 +30,13 @@ impl World for RealWorld {
     #[expect(clippy::disallowed_methods, reason = "the one home of random ids")]
     fn new_id(&self) -> String {
         uuid::Uuid::new_v4().to_string()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one home of randomness")]
+    fn chance(&self) -> f64 {
+        // The last four bytes of a random UUID are random throughout.
+        let [.., a, b, c, d] = *uuid::Uuid::new_v4().as_bytes();
+        f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::store::{FurtherSubmission, ReceivedSubmission, StoredAnswer};
+use crate::store::{FurtherSubmission, Notice, ReceivedSubmission, StoredAnswer};
 use crate::terms::Day;
 
 /// The id of a case: ours, made by the service, and fit to be a FHIR `id`.
@@ -138,6 +138,8 @@ pub struct NextAnswer {
     pub cause: Cause,
     /// The new answer, with all lines of the case.
     pub answer: AnswerRecord,
+    /// Who is to hear of it; `None` where it says nothing new.
+    pub notice: Option<Notice>,
 }
 
 /// Why a case gets another answer.

@@ -1,5 +1,6 @@
 //! What every store promises, as checks that each implementation runs on an empty store.
 
+mod outbox;
 mod payer;
 
 use std::collections::HashSet;
@@ -60,6 +61,7 @@ macro_rules! store_contract {
         )*
     };
 }
+pub(crate) use outbox::*;
 pub(crate) use payer::*;
 pub(crate) use store_contract;
 
@@ -230,6 +232,7 @@ fn review(case: &str, seen_answer: u32, lines: Vec<LineRecord>) -> NextAnswer {
         seen_answer,
         cause: Cause::Review("nurse-7".into()),
         answer: answer("reviewed", 100, lines),
+        notice: None,
     }
 }
 

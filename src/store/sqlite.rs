@@ -6,8 +6,16 @@
 //! kill and a loss of power.
 //! Another process may open the same file; it waits for its turn.
 
+/// Boxes what a method does and names it in its error.
+macro_rules! attempt {
+    ($what:literal, $future:expr) => {
+        Box::pin(async move { $future.await.map_err(|cause| StoreError::attempting($what, cause)) })
+    };
+}
+
 mod assertions;
 mod cases;
+mod outbox;
 mod payer;
 mod row;
 mod schema;
@@ -171,13 +179,6 @@ fn create_private(data_dir: &Path, file: &Path) -> std::io::Result<()> {
     }
     folder.create(data_dir)?;
     options.open(file).map(|_| ())
-}
-
-/// Boxes what a method does and names it in its error.
-macro_rules! attempt {
-    ($what:literal, $future:expr) => {
-        Box::pin(async move { $future.await.map_err(|cause| StoreError::attempting($what, cause)) })
-    };
 }
 
 impl Store for SqliteStore {

@@ -18,10 +18,14 @@ const FLOORS: &[(&str, u8, &[&str])] = &[
     ("hooks", 3, &["terms", "facts", "policy", "fhir", "cds", "ig", "render"]),
     ("store", 4, &["terms"]),
     ("auth", 4, &["terms", "fhir", "cds"]),
+    ("notify", 4, &["terms"]),
     (
         "service",
         5,
-        &["terms", "facts", "policy", "fhir", "cds", "ig", "intake", "render", "hooks", "store"],
+        &[
+            "terms", "facts", "policy", "fhir", "cds", "ig", "intake", "render", "hooks", "store",
+            "notify",
+        ],
     ),
     ("http", 6, &["service", "intake", "render", "fhir", "cds", "auth", "hooks", "ig", "store"]),
 ];
@@ -36,7 +40,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tower", &["http"]),
     ("tower_http", &["http"]),
     ("jsonwebtoken", &["auth"]),
-    ("reqwest", &["cli"]),
+    ("reqwest", &["notify", "cli"]),
     ("fhir_codec", &["fhir"]),
     ("fhirbolt", &[]),
     ("toml", &["policy", "config", "rehearsal"]),

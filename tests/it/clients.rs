@@ -39,6 +39,23 @@ pub(crate) fn one_client(folder: &Path) -> String {
     )
 }
 
+/// A configuration with two clients that share a key, the second of which may review.
+pub(crate) fn two_clients(folder: &Path) -> String {
+    let first = one_client(folder);
+    format!(
+        "{first}\n[[clients]]\nid = \"harbor\"\nissuer = \"harbor\"\n\
+         key_set = \"lakeside.json\"\nreviews = true\n"
+    )
+}
+
+/// What one of [`two_clients`] writes into `Authorization` to call a path.
+pub(crate) fn bearer(client: &str, path: &str) -> String {
+    let issuer = if client == "harbor" { "harbor" } else { ISSUER };
+    let mut claims = claims(path);
+    claims["iss"] = json!(issuer);
+    format!("Bearer {}", signed(&claims, key()))
+}
+
 #[expect(clippy::disallowed_methods, reason = "a token is valid by the clock of the machine")]
 fn now_s() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()

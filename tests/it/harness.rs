@@ -31,6 +31,8 @@ const TABLES: &[&str] = &[
     "hook_call",
     "coverage_assertion",
     "audit",
+    "subscription",
+    "outbox",
 ];
 
 pub(crate) fn repository() -> &'static Path {

@@ -47,6 +47,8 @@ mod scenarios;
 #[cfg(test)]
 mod shelf;
 #[cfg(test)]
+mod subscriptions;
+#[cfg(test)]
 mod validator;
 #[cfg(test)]
 mod value_sets;

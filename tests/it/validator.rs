@@ -21,6 +21,7 @@ use crate::case_life::{
 use crate::harness::{Answer, FHIR_JSON, Server, fixture, stories};
 use crate::inferno;
 use crate::samples::{hook, submission};
+use crate::subscriptions::notifications;
 use crate::wire::dangling;
 
 /// What the sandbox's answers are called here.
@@ -327,6 +328,7 @@ fn the_validator_finds_no_error_in_anything_that_we_send() {
         Err(why) => return println!("skipped: {why}"),
     };
     let mut answered = answered();
+    answered.extend(notifications());
     assert!(answered.len() > 30, "the fixtures were answered");
     answered.extend(played());
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -26,6 +26,8 @@ pub enum FaultKind {
     Duplicate,
     /// A reference leads nowhere.
     NotFound,
+    /// Something that was there and was deleted.
+    Deleted,
     /// A limit of this server.
     TooLong,
     /// Something that this server does not do.
@@ -43,6 +45,7 @@ impl FaultKind {
             FaultKind::Invariant => "invariant",
             FaultKind::Duplicate => "duplicate",
             FaultKind::NotFound => "not-found",
+            FaultKind::Deleted => "deleted",
             FaultKind::TooLong => "too-long",
             FaultKind::NotSupported => "not-supported",
         }

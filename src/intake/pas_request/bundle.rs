@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::Profile;
-use super::faults::Faults;
 use super::shape::{self, Form, Group, one};
 use crate::fhir::{FaultKind, Kind, Node};
+use crate::intake::faults::Faults;
 
 /// The Bundle of a body: the body itself, or the `resource` of Parameters around it.
 ///

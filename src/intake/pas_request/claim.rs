@@ -7,9 +7,9 @@
 use std::collections::HashSet;
 
 use super::Profile;
-use super::faults::Faults;
 use super::shape::positive_int;
 use crate::fhir::{FaultKind, Kind, Node};
+use crate::intake::faults::Faults;
 use crate::intake::reader::{extension, extensions};
 use crate::terms::When;
 

@@ -9,8 +9,8 @@
 //! `Claim.related.claim` may lead outside: PAS 2.0.1 does not send the Claim before.
 
 use super::Profile;
-use super::faults::Faults;
 use crate::fhir::{FaultKind, Kind, Node, Pool};
+use crate::intake::faults::Faults;
 use crate::intake::reader::extension;
 
 const PATIENT: &[&str] = &["Patient"];

@@ -4,8 +4,8 @@
 //! The forms themselves are in [`elements`](super::elements).
 
 use super::elements::{self, EXTENSION, RESOURCE};
-use super::faults::Faults;
 use crate::fhir::{FaultKind, Kind, Node};
+use crate::intake::faults::Faults;
 use crate::terms::{Truth, When};
 
 /// The largest `positiveInt` of FHIR.

@@ -5,15 +5,25 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::submissions::{Received, insert_submission};
-use super::{SqliteStore, row, submissions};
+use super::{SqliteStore, outbox, row, submissions};
 use crate::store::{
     AnswerRecord, Answered, Authorization, AuthorizationRow, CaseFile, CaseId, CaseSummary, Cause,
     LineRecord, NextAnswer, NumberSeries, StoredAnswer,
 };
 
 impl SqliteStore {
-    /// All parts are read in one transaction, so that they belong together.
     pub(super) async fn read_case(&self, case_id: &CaseId) -> sqlx::Result<Option<CaseFile>> {
+        self.read_case_then(case_id, None).await
+    }
+
+    /// A case as it stood with an answer, `None`: as it stands.
+    ///
+    /// All parts are read in one transaction, so that they belong together.
+    pub(super) async fn read_case_then(
+        &self,
+        case_id: &CaseId,
+        answer_number: Option<u32>,
+    ) -> sqlx::Result<Option<CaseFile>> {
         let mut snapshot = self.readers.begin().await?;
         let head = sqlx::query("SELECT * FROM prior_auth_case WHERE case_id = ?1")
             .bind(case_id.as_str())
@@ -21,9 +31,10 @@ impl SqliteStore {
             .await?;
         let Some(head) = head else { return Ok(None) };
         let summary = summary_from(&head)?;
+        let answer_number = answer_number.unwrap_or(summary.current_answer);
         let answer = sqlx::query("SELECT * FROM answer WHERE case_id = ?1 AND answer_number = ?2")
             .bind(case_id.as_str())
-            .bind(summary.current_answer)
+            .bind(answer_number)
             .fetch_one(&mut *snapshot)
             .await?;
         let lines = sqlx::query(
@@ -31,12 +42,13 @@ impl SqliteStore {
              ORDER BY line_sequence",
         )
         .bind(case_id.as_str())
-        .bind(summary.current_answer)
+        .bind(answer_number)
         .fetch_all(&mut *snapshot)
         .await?;
-        let submission = submissions::newest_submission(&mut snapshot, case_id).await?;
+        let submission =
+            submissions::newest_submission(&mut snapshot, case_id, answer_number).await?;
         Ok(Some(CaseFile {
-            state: row::state(&head)?,
+            state: row::state(&answer)?,
             answer: answer_from(&answer)?,
             lines: lines.iter().map(line_from).collect::<sqlx::Result<_>>()?,
             submission,
@@ -129,6 +141,7 @@ impl SqliteStore {
             }
         };
         insert_audit(&mut transaction, by, &record.case_id, record.answer.given_at).await?;
+        outbox::add_events(&mut transaction, record, number).await?;
         transaction.commit().await?;
         Ok(Answered::Recorded(number))
     }

@@ -8,10 +8,11 @@ use sqlx::{SqlSafeStr, SqlitePool};
 use crate::store::StoreError;
 
 /// Version, what it does, SQL. The versions rise.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "cases and assertions", include_str!("migrations/0001_cases_and_assertions.sql")),
     (2, "payer records", include_str!("migrations/0002_payer_records.sql")),
     (3, "case life", include_str!("migrations/0003_case_life.sql")),
+    (4, "subscriptions", include_str!("migrations/0004_subscriptions.sql")),
 ];
 
 /// The newest version that this release knows.

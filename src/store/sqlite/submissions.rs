@@ -192,15 +192,18 @@ pub(super) async fn insert_submission(
     .map(|_| ())
 }
 
-/// The newest submission of a case.
+/// The newest submission of a case that an answer took into account.
 pub(super) async fn newest_submission(
     connection: &mut SqliteConnection,
     case_id: &CaseId,
+    answer_number: u32,
 ) -> sqlx::Result<ReceivedSubmission> {
     let row = sqlx::query(
-        "SELECT * FROM submission WHERE case_id = ?1 ORDER BY submission_id DESC LIMIT 1",
+        "SELECT * FROM submission WHERE case_id = ?1 AND answer_number <= ?2
+         ORDER BY submission_id DESC LIMIT 1",
     )
     .bind(case_id.as_str())
+    .bind(answer_number)
     .fetch_one(connection)
     .await?;
     Ok(ReceivedSubmission {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::contract::{case_id, store_contract, submission};
+use crate::store::contract::{case_id, outbox_contract, store_contract, submission};
 
 async fn open_empty() -> (TempDir, Arc<dyn Store>) {
     let folder = tempfile::tempdir().unwrap();
@@ -14,6 +14,14 @@ async fn open_empty() -> (TempDir, Arc<dyn Store>) {
 }
 
 store_contract!(open_empty);
+
+async fn open_outbox() -> (TempDir, Arc<SqliteStore>) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).await.unwrap();
+    (folder, Arc::new(store))
+}
+
+outbox_contract!(open_outbox);
 
 /// Runs SQL on a file that no store has open for writing at the moment.
 async fn run_sql(folder: &Path, sql: &'static str) -> Result<u64, sqlx::Error> {
@@ -68,7 +76,7 @@ async fn a_file_of_a_newer_release_is_refused() {
     run_sql(folder.path(), newer).await.unwrap();
 
     let error = SqliteStore::open(folder.path()).await.unwrap_err();
-    assert!(matches!(error, StoreError::NewerSchema { found: 999, known: 3 }), "{error:?}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 999, known: 4 }), "{error:?}");
     assert!(error.to_string().contains("schema version 999"), "{error}");
 }
 
