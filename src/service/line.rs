@@ -11,7 +11,9 @@ use crate::intake::pas_request::Line;
 use crate::policy::{Determination, Verdict};
 use crate::render::pas::{Authorized, LineAction, RequestedDate};
 use crate::render::trace;
-use crate::store::{Authorization, CaseState, LineRecord, NumberSeries, PolicyEdition};
+use crate::store::{
+    ApprovalCount, Authorization, CaseState, LineRecord, NumberSeries, PolicyEdition,
+};
 use crate::terms::Day;
 use crate::terms::date::shift;
 
@@ -226,6 +228,12 @@ fn review_notes(verdict: &Verdict) -> Vec<String> {
         notes.push("A person of the plan reviews the request.".to_owned());
     }
     notes
+}
+
+/// What an answer with these lines rests on: one that authorizes something, on the authorizations
+/// that the member had when it was judged (rulings 11).
+pub(super) fn rests_on(lines: &[LineRecord], seen: ApprovalCount) -> Option<ApprovalCount> {
+    lines.iter().any(|line| line.authorization.is_some()).then_some(seen)
 }
 
 /// Whether a line waits for something.

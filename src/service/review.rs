@@ -229,6 +229,8 @@ impl Service {
             }
             Answered::MovedOn(number) => Err(ReviewError::MovedOn(number)),
             Answered::NoSuchCase => Err(ReviewError::NoSuchCase),
+            // What a person decides rests on no count.
+            Answered::JudgedTooEarly => Err(ServiceError::Internal("a review was judged").into()),
         }
     }
 
@@ -265,14 +267,13 @@ impl Service {
                 quantity: review.quantity.clone(),
             });
             line.trace = stored.text()?;
-            line.review_action = match review.decision {
+            let action = match review.decision {
                 ReviewDecision::Approve => ReviewAction::Certified,
                 ReviewDecision::Modify => ReviewAction::Modified,
                 ReviewDecision::Deny => ReviewAction::NotCertified,
                 ReviewDecision::Ask => ReviewAction::Pended,
-            }
-            .code()
-            .to_owned();
+            };
+            line.review_action = String::from(action.code());
             if grants {
                 line.authorization = Some(authorization.clone());
             }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::answering::{Refusal, Saying};
 use super::claim_echo::token;
-use super::line::{StoredLine, is_pended, state_of};
+use super::line::{StoredLine, is_pended, rests_on, state_of};
 use super::submit_claim::{Incoming, document_text, submitted};
 use super::{Service, ServiceError};
 use crate::fhir::{Document, Node, Rules};
@@ -160,15 +160,16 @@ impl Service {
         }))
     }
 
-    /// Answers an update: all lines of the case, each with what became of it.
+    /// Answers an update: all lines of the case, each with what became of it; `None` if it has to be
+    /// judged again.
     pub(super) async fn update_case(
         &self,
         incoming: &Incoming<'_, '_>,
         mut dossier: Dossier,
         case: CaseFile,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<Option<String>, ServiceError> {
         let Incoming { request, version, key, as_of, .. } = incoming;
-        self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
+        let (_, seen) = self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
         let fates = Fates::of(request, &case);
         let judged =
             self.judge_lines(request, &dossier, &[], *as_of, |line| fates.judged.contains(&line))?;
@@ -190,6 +191,7 @@ impl Service {
                 bundle_identifier: request.identifier.as_ref().and_then(token),
                 claim_identifier: request.claim_identifiers.first().and_then(token),
                 body: document_text(incoming.body),
+                judged_after: rests_on(&lines, seen),
             }),
             answer: AnswerRecord {
                 guide: version.number().to_owned(),
@@ -203,8 +205,9 @@ impl Service {
             Answered::Recorded(number) => {
                 let case = &record.case_id;
                 tracing::info!(case = %case, number, ?state, "claim updated");
-                Ok(record.answer.response)
+                Ok(Some(record.answer.response))
             }
+            Answered::JudgedTooEarly => Ok(None),
             Answered::MovedOn(_) => {
                 Err(ServiceError::MovedOn("the case was answered by somebody else meanwhile"))
             }

@@ -5,10 +5,10 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::submissions::{Received, insert_submission};
-use super::{SqliteStore, row, submissions};
+use super::{SqliteStore, packed, row, submissions};
 use crate::store::{
-    AnswerRecord, Answered, Authorization, AuthorizationRow, CaseFile, CaseId, CaseSummary, Cause,
-    LineRecord, NextAnswer, NumberSeries, StoredAnswer,
+    AnswerRecord, Answered, ApprovalCount, Authorization, AuthorizationRow, CaseFile, CaseId,
+    CaseSummary, Cause, LineRecord, NextAnswer, NumberSeries, StoredAnswer,
 };
 
 impl SqliteStore {
@@ -96,42 +96,94 @@ impl SqliteStore {
         row.as_ref().map(row::case_id).transpose()
     }
 
-    /// The lock is taken before the look at the current answer, so that of two answers that were
-    /// made from the same one the second is refused.
     pub(super) async fn write_answer(&self, record: &NextAnswer) -> sqlx::Result<Answered> {
-        let mut transaction = self.begin_writing().await?;
-        let current: Option<u32> =
-            sqlx::query_scalar("SELECT current_answer FROM prior_auth_case WHERE case_id = ?1")
-                .bind(record.case_id.as_str())
-                .fetch_optional(&mut *transaction)
-                .await?;
-        let number = match current {
-            None => return Ok(Answered::NoSuchCase),
-            Some(current) if current != record.seen_answer => {
-                return Ok(Answered::MovedOn(current));
-            }
-            Some(current) => current.saturating_add(1),
+        let mut record = record.clone();
+        let body = match &mut record.cause {
+            Cause::Review(_) => Vec::new(),
+            Cause::Submission(further) => packed::pack(&std::mem::take(&mut further.body)),
         };
-        insert_answer(&mut transaction, &record.case_id, number, &record.answer).await?;
-        move_on(&mut transaction, record, number).await?;
-        let by = match &record.cause {
-            Cause::Review(reviewer) => (reviewer.as_str(), "case-reviewed"),
-            Cause::Submission(further) => {
-                let received = Received {
-                    key: &further.key,
-                    bundle_identifier: further.bundle_identifier.as_deref(),
-                    claim_identifier: further.claim_identifier.as_deref(),
-                    body: &further.body,
-                    guide: &record.answer.guide,
-                };
-                insert_submission(&mut transaction, &record.case_id, number, &received).await?;
-                (further.key.client.as_str(), "submission-answered")
-            }
+        let saving = async move |connection: &mut SqliteConnection| {
+            save_answer(connection, &record, &body).await
         };
-        insert_audit(&mut transaction, by, &record.case_id, record.answer.given_at).await?;
-        transaction.commit().await?;
-        Ok(Answered::Recorded(number))
+        self.writer.run(saving).await
     }
+}
+
+/// The look at the current answer is part of the write, so that of two answers that were made from
+/// the same one the second is refused. `body` is that of the submission, packed.
+async fn save_answer(
+    connection: &mut SqliteConnection,
+    record: &NextAnswer,
+    body: &[u8],
+) -> sqlx::Result<Answered> {
+    let head = sqlx::query("SELECT * FROM prior_auth_case WHERE case_id = ?1")
+        .bind(record.case_id.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(head) = head else { return Ok(Answered::NoSuchCase) };
+    let current = row::number(&head, "current_answer")?;
+    if current != record.seen_answer {
+        return Ok(Answered::MovedOn(current));
+    }
+    if let Cause::Submission(further) = &record.cause {
+        let member_id = row::text(&head, "member_id")?;
+        if is_too_early(connection, &member_id, further.judged_after).await? {
+            return Ok(Answered::JudgedTooEarly);
+        }
+    }
+    let number = current.saturating_add(1);
+    insert_answer(connection, &record.case_id, number, &record.answer).await?;
+    move_on(connection, record, number).await?;
+    let by = match &record.cause {
+        Cause::Review(reviewer) => (reviewer.as_str(), "case-reviewed"),
+        Cause::Submission(further) => {
+            let received = Received {
+                key: &further.key,
+                bundle_identifier: further.bundle_identifier.as_deref(),
+                claim_identifier: further.claim_identifier.as_deref(),
+                body,
+                guide: &record.answer.guide,
+            };
+            insert_submission(connection, &record.case_id, number, &received).await?;
+            (further.key.client.as_str(), "submission-answered")
+        }
+    };
+    insert_audit(connection, by, &record.case_id, record.answer.given_at).await?;
+    Ok(Answered::Recorded(number))
+}
+
+/// Whether a member was given an authorization since an answer was judged.
+pub(super) async fn is_too_early(
+    connection: &mut SqliteConnection,
+    member_id: &str,
+    judged_after: Option<ApprovalCount>,
+) -> sqlx::Result<bool> {
+    let Some(seen) = judged_after else { return Ok(false) };
+    Ok(approvals(connection, member_id).await? != seen)
+}
+
+/// How often a member was given an authorization.
+pub(super) async fn approvals(
+    connection: &mut SqliteConnection,
+    member_id: &str,
+) -> sqlx::Result<ApprovalCount> {
+    let count = sqlx::query_scalar("SELECT approvals FROM member_approvals WHERE member_id = ?1")
+        .bind(member_id)
+        .fetch_optional(connection)
+        .await?;
+    Ok(ApprovalCount(count.unwrap_or(0)))
+}
+
+async fn count_approval(connection: &mut SqliteConnection, case_id: &CaseId) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO member_approvals (member_id, approvals)
+         SELECT member_id, 1 FROM prior_auth_case WHERE case_id = ?1
+         ON CONFLICT (member_id) DO UPDATE SET approvals = approvals + 1",
+    )
+    .bind(case_id.as_str())
+    .execute(connection)
+    .await
+    .map(|_| ())
 }
 
 /// The authorizations that a member has by the current answers, the newest first.
@@ -205,6 +257,9 @@ pub(super) async fn insert_answer(
             issue(connection, case_id, NumberSeries::Reference, number).await?;
         }
         insert_line(connection, case_id, answer_number, line).await?;
+    }
+    if answer.lines.iter().any(|line| line.authorization.is_some()) {
+        count_approval(connection, case_id).await?;
     }
     Ok(())
 }
