@@ -35,7 +35,7 @@ fn review(server: &Server, case: &str, more: &Value) -> Answer {
 }
 
 /// An inquiry by the people and organizations of a request, without its items and evidence.
-fn inquiry(story: &str, change: impl FnOnce(&mut Value)) -> String {
+pub(crate) fn inquiry(story: &str, change: impl FnOnce(&mut Value)) -> String {
     let mut bundle = json(&fixture(story));
     let kept = ["Claim", "Patient", "Organization", "Coverage", "PractitionerRole", "Practitioner"];
     let entries = bundle["entry"].as_array_mut().unwrap();

@@ -25,6 +25,8 @@ mod harness;
 #[cfg(test)]
 mod import;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod pas;
 #[cfg(test)]
 mod payer_facts;

@@ -18,12 +18,12 @@ use crate::harness::{
     repository, rows, stories, texts,
 };
 
-const SUBMIT: &str = "/pas/2.2.1/Claim/$submit";
+pub(crate) const SUBMIT: &str = "/pas/2.2.1/Claim/$submit";
 
 /// A server in a process of its own. It is killed with its owner, unless it ended before.
-struct Process {
+pub(crate) struct Process {
     child: Child,
-    base: String,
+    pub(crate) base: String,
     address: String,
     log: Arc<Mutex<String>>,
     reading: Option<JoinHandle<()>>,
@@ -39,7 +39,7 @@ fn command(data: &Path, more: &[&str]) -> Command {
 
 impl Process {
     /// Starts one on any port and waits until it serves.
-    fn start(data: &Path, more: &[&str]) -> Process {
+    pub(crate) fn start(data: &Path, more: &[&str]) -> Process {
         let process = Process::spawn(data, more);
         process.ready()
     }
@@ -87,13 +87,13 @@ impl Process {
         self.log.lock().unwrap().clone()
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
     }
 
     /// Waits for the end: how it ended, and all that it logged.
-    fn end(mut self) -> (ExitStatus, String) {
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
         assert!(comes_true(|| self.has_ended()), "it does not end");
         let status = self.child.wait().unwrap();
         self.reading.take().unwrap().join().unwrap();
@@ -127,14 +127,14 @@ fn refused(data: &Path, more: &[&str]) -> String {
 }
 
 /// A request of the story by another member, so that each is a case of its own.
-fn of_member(story: &str, number: usize) -> String {
+pub(crate) fn of_member(story: &str, number: usize) -> String {
     let text = fixture(story);
     let request = json(&text);
     let member = objects(&request).into_iter().find_map(|it| it.get("subscriberId")).unwrap();
     text.replace(member.as_str().unwrap(), &format!("M-{number:06}"))
 }
 
-fn check_whole(data: &Path, runtime: &Runtime) -> Rows {
+pub(crate) fn check_whole(data: &Path, runtime: &Runtime) -> Rows {
     let rows = runtime.block_on(rows(data));
     for table in ["submission", "answer", "answer_line", "issued_number", "audit"] {
         assert_eq!(rows[table], rows["prior_auth_case"], "{table}: {rows:?}");
