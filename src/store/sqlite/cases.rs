@@ -8,7 +8,7 @@ use super::submissions::{Received, insert_submission};
 use super::{SqliteStore, packed, row, submissions};
 use crate::store::{
     AnswerRecord, Answered, ApprovalCount, Authorization, AuthorizationRow, CaseFile, CaseId,
-    CaseSummary, Cause, LineRecord, NextAnswer, NumberSeries, StoredAnswer,
+    CaseSummary, Cause, LineRecord, NextAnswer, StoredAnswer,
 };
 
 impl SqliteStore {
@@ -159,56 +159,17 @@ pub(super) async fn is_too_early(
     judged_after: Option<ApprovalCount>,
 ) -> sqlx::Result<bool> {
     let Some(seen) = judged_after else { return Ok(false) };
-    Ok(approvals(connection, member_id).await? != seen)
-}
-
-/// How often a member was given an authorization.
-pub(super) async fn approvals(
-    connection: &mut SqliteConnection,
-    member_id: &str,
-) -> sqlx::Result<ApprovalCount> {
-    let count = sqlx::query_scalar("SELECT approvals FROM member_approvals WHERE member_id = ?1")
+    let row = sqlx::query("SELECT approvals FROM member_approvals WHERE member_id = ?1")
         .bind(member_id)
         .fetch_optional(connection)
         .await?;
-    Ok(ApprovalCount(count.unwrap_or(0)))
+    let now = row.as_ref().map(approvals_from).transpose()?.unwrap_or_default();
+    Ok(now != seen)
 }
 
-async fn count_approval(connection: &mut SqliteConnection, case_id: &CaseId) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO member_approvals (member_id, approvals)
-         SELECT member_id, 1 FROM prior_auth_case WHERE case_id = ?1
-         ON CONFLICT (member_id) DO UPDATE SET approvals = approvals + 1",
-    )
-    .bind(case_id.as_str())
-    .execute(connection)
-    .await
-    .map(|_| ())
-}
-
-/// The authorizations that a member has by the current answers, the newest first.
-pub(super) async fn authorizations(
-    connection: &mut SqliteConnection,
-    member_id: &str,
-) -> sqlx::Result<Vec<AuthorizationRow>> {
-    let rows = sqlx::query(
-        "SELECT answer_line.*, client, content_digest
-         FROM issued_number
-         JOIN prior_auth_case ON prior_auth_case.case_id = issued_number.case_id
-         JOIN answer_line ON answer_line.case_id = issued_number.case_id
-                         AND answer_line.answer_number = prior_auth_case.current_answer
-                         AND answer_line.authorization_number = issued_number.number
-         JOIN submission ON submission.submission_id =
-              (SELECT min(submission_id) FROM submission AS opening
-               WHERE opening.case_id = issued_number.case_id)
-         WHERE issued_number.member_id = ?1 AND issued_number.series = 'authorization'
-         ORDER BY issue_id DESC, line_sequence LIMIT 50",
-    )
-    .bind(member_id)
-    .fetch_all(connection)
-    .await?;
-    let found = rows.iter().filter_map(|row| authorization_row_from(row).transpose());
-    found.collect()
+/// How often a member was given an authorization, from a row of `member_approvals`.
+pub(super) fn approvals_from(row: &SqliteRow) -> sqlx::Result<ApprovalCount> {
+    sqlx::Row::try_get(row, "approvals").map(ApprovalCount)
 }
 
 async fn move_on(
@@ -249,41 +210,15 @@ pub(super) async fn insert_answer(
     .execute(&mut *connection)
     .await?;
     for line in &answer.lines {
-        if let Some(authorization) = &line.authorization {
-            let number = &authorization.number;
-            issue(connection, case_id, NumberSeries::Authorization, number).await?;
-        }
-        if let Some(number) = &line.reference_number {
-            issue(connection, case_id, NumberSeries::Reference, number).await?;
-        }
         insert_line(connection, case_id, answer_number, line).await?;
-    }
-    if answer.lines.iter().any(|line| line.authorization.is_some()) {
-        count_approval(connection, case_id).await?;
     }
     Ok(())
 }
 
-/// Notes that a number belongs to a case. If it belongs to another, the line will be refused.
-async fn issue(
-    connection: &mut SqliteConnection,
-    case_id: &CaseId,
-    series: NumberSeries,
-    number: &str,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO issued_number (number, series, case_id, member_id)
-         SELECT ?1, ?2, case_id, member_id FROM prior_auth_case WHERE case_id = ?3
-         ON CONFLICT (number) DO NOTHING",
-    )
-    .bind(number)
-    .bind(series.as_str())
-    .bind(case_id.as_str())
-    .execute(connection)
-    .await
-    .map(|_| ())
-}
-
+/// Adds a line, and notes that its numbers belong to the case. If one belongs to another case, the
+/// line is refused.
+///
+/// In one step, as each is a turn on the thread that SQLite runs on.
 async fn insert_line(
     connection: &mut SqliteConnection,
     case_id: &CaseId,
@@ -293,11 +228,25 @@ async fn insert_line(
     let (policy_id, policy_edition) = row::policy_columns(line.policy.as_ref());
     let authorization = line.authorization.as_ref();
     sqlx::query(
-        "INSERT INTO answer_line
+        "INSERT INTO issued_number (number, series, case_id, member_id)
+         SELECT $9, 'authorization', case_id, member_id FROM prior_auth_case
+         WHERE case_id = $1 AND $9 IS NOT NULL
+         ON CONFLICT (number) DO NOTHING;
+
+         INSERT INTO issued_number (number, series, case_id, member_id)
+         SELECT $13, 'reference', case_id, member_id FROM prior_auth_case
+         WHERE case_id = $1 AND $13 IS NOT NULL
+         ON CONFLICT (number) DO NOTHING;
+
+         INSERT INTO member_approvals (member_id, approvals)
+         SELECT member_id, 1 FROM prior_auth_case WHERE case_id = $1 AND $9 IS NOT NULL
+         ON CONFLICT (member_id) DO UPDATE SET approvals = approvals + 1;
+
+         INSERT INTO answer_line
              (case_id, answer_number, line_sequence, product_key, policy_id, policy_edition,
               determination, review_action, authorization_number, authorized_on, valid_from,
               valid_to, reference_number, trace)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(case_id.as_str())
     .bind(answer_number)
@@ -382,7 +331,7 @@ fn authorization_from(row: &SqliteRow) -> sqlx::Result<Option<Authorization>> {
     }))
 }
 
-fn authorization_row_from(row: &SqliteRow) -> sqlx::Result<Option<AuthorizationRow>> {
+pub(super) fn authorization_row_from(row: &SqliteRow) -> sqlx::Result<Option<AuthorizationRow>> {
     let Some(authorization) = authorization_from(row)? else { return Ok(None) };
     Ok(Some(AuthorizationRow {
         authorization,

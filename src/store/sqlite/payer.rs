@@ -63,18 +63,14 @@ impl SqliteStore {
         npis: &[Npi],
     ) -> sqlx::Result<PayerFacts> {
         let mut snapshot = self.readers.begin().await?;
-        let has_roster: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM payer_import CROSS JOIN enrolment USING (import_id)
-                            WHERE state <> 'open')",
-        )
-        .fetch_one(&mut *snapshot)
-        .await?;
-        let mut facts = PayerFacts { has_roster, ..PayerFacts::default() };
-        if !member_id.is_empty() {
-            facts.authorizations = cases::authorizations(&mut snapshot, member_id).await?;
-            facts.approvals = cases::approvals(&mut snapshot, member_id).await?;
-            facts.enrolments = enrolments(&mut snapshot, member_id).await?;
-            facts.claims = claims(&mut snapshot, member_id).await?;
+        let rows = sqlx::query(HELD_OF_MEMBER)
+            .bind(member_id)
+            .bind(limit())
+            .fetch_all(&mut *snapshot)
+            .await?;
+        let mut facts = PayerFacts::default();
+        for row in &rows {
+            take_row(&mut facts, row)?;
         }
         for npi in npis {
             facts.directory.extend(directory(&mut snapshot, *npi).await?);
@@ -255,38 +251,48 @@ async fn insert_directory_entry(
 
 // The tables are read by their own index first: of a million rows a few belong to one member.
 
-async fn enrolments(
-    connection: &mut SqliteConnection,
-    member_id: &str,
-) -> sqlx::Result<Vec<Enrolment>> {
-    let rows = sqlx::query(
-        "SELECT enrolment.* FROM enrolment CROSS JOIN held_record USING (record_key, import_id)
-         WHERE member_id = ?1 ORDER BY record_key LIMIT ?2",
-    )
-    .bind(member_id)
-    .bind(limit())
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(enrolment_from).collect()
-}
+/// What is held of one member, `$1`, who may be nobody, in one step: each is a turn on the thread
+/// that SQLite runs on. The column `part` says of what a row is one.
+const HELD_OF_MEMBER: &str = "
+    SELECT 'roster' AS part FROM payer_import CROSS JOIN enrolment USING (import_id)
+    WHERE state <> 'open' LIMIT 1;
 
-async fn claims(
-    connection: &mut SqliteConnection,
-    member_id: &str,
-) -> sqlx::Result<Vec<BilledClaim>> {
-    let rows = sqlx::query(
-        "SELECT name, resource
-         FROM billed_claim CROSS JOIN held_record USING (record_key, import_id)
-         WHERE member_id = ?1 ORDER BY record_key LIMIT ?2",
-    )
-    .bind(member_id)
-    .bind(limit())
-    .fetch_all(connection)
-    .await?;
-    let claim = |row: &SqliteRow| {
-        Ok(BilledClaim { name: row::text(row, "name")?, resource: row::text(row, "resource")? })
-    };
-    rows.iter().map(claim).collect()
+    SELECT 'approvals' AS part, approvals FROM member_approvals
+    WHERE member_id = $1 AND $1 <> '';
+
+    SELECT 'authorization' AS part, answer_line.*, client, content_digest
+    FROM issued_number
+    JOIN prior_auth_case ON prior_auth_case.case_id = issued_number.case_id
+    JOIN answer_line ON answer_line.case_id = issued_number.case_id
+                    AND answer_line.answer_number = prior_auth_case.current_answer
+                    AND answer_line.authorization_number = issued_number.number
+    JOIN submission ON submission.submission_id =
+         (SELECT min(submission_id) FROM submission AS opening
+          WHERE opening.case_id = issued_number.case_id)
+    WHERE issued_number.member_id = $1 AND $1 <> '' AND issued_number.series = 'authorization'
+    ORDER BY issue_id DESC, line_sequence LIMIT 50;
+
+    SELECT 'enrolment' AS part, enrolment.*
+    FROM enrolment CROSS JOIN held_record USING (record_key, import_id)
+    WHERE member_id = $1 AND $1 <> '' ORDER BY record_key LIMIT $2;
+
+    SELECT 'claim' AS part, name, resource
+    FROM billed_claim CROSS JOIN held_record USING (record_key, import_id)
+    WHERE member_id = $1 AND $1 <> '' ORDER BY record_key LIMIT $2;
+";
+
+fn take_row(facts: &mut PayerFacts, row: &SqliteRow) -> sqlx::Result<()> {
+    match &*row::text(row, "part")? {
+        "roster" => facts.has_roster = true,
+        "approvals" => facts.approvals = cases::approvals_from(row)?,
+        "authorization" => facts.authorizations.extend(cases::authorization_row_from(row)?),
+        "enrolment" => facts.enrolments.push(enrolment_from(row)?),
+        _ => facts.claims.push(BilledClaim {
+            name: row::text(row, "name")?,
+            resource: row::text(row, "resource")?,
+        }),
+    }
+    Ok(())
 }
 
 async fn directory(

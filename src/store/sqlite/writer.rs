@@ -136,18 +136,16 @@ async fn serve(mut connection: SqliteConnection, mut orders: mpsc::Receiver<Orde
 /// One transaction: the jobs, a commit, and then the answers.
 async fn run_together(connection: &mut SqliteConnection, jobs: Vec<Job>) {
     // The lock is held from the start: a check and the write that depends on it belong together.
-    let mut whole = execute(connection, "BEGIN IMMEDIATE").await;
+    let mut whole = execute(connection, "BEGIN IMMEDIATE; SAVEPOINT job").await;
     let mut ended = Vec::with_capacity(jobs.len());
     for job in jobs {
-        if whole.is_ok() {
-            whole = execute(connection, "SAVEPOINT job").await;
-        }
         if let Err(error) = &whole {
             ended.push(job(Err(alike(error))).await);
             continue;
         }
         let job = job(Ok(&mut *connection)).await;
-        let end = if job.succeeded { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
+        // In one step, as each is a turn on the thread that SQLite runs on.
+        let end = if job.succeeded { "RELEASE job; SAVEPOINT job" } else { "ROLLBACK TO job" };
         ended.push(job);
         // SQLite ends the whole transaction by itself when, for example, the disk is full. Then
         // there is no savepoint any more, and what the jobs before did is lost too.
