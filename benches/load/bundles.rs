@@ -1,5 +1,7 @@
 //! Distinct Bundles of one size, made from a fixture.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 /// How large a Bundle is at least, in bytes.
@@ -46,13 +48,12 @@ impl Bundles {
     pub(crate) fn body(&self, number: usize) -> String {
         let mut body = String::with_capacity(SIZE + SIZE / 10);
         for (place, piece) in &self.0 {
-            match *place {
-                NUMBER => body.push_str(&format!("{number:08}")),
-                CLOCK => {
-                    body.push_str(&format!("{:02}:{:02}", number / 60 % 30, number % 60));
-                }
-                _ => {}
-            }
+            let written = match *place {
+                NUMBER => write!(body, "{number:08}"),
+                CLOCK => write!(body, "{:02}:{:02}", number / 60 % 30, number % 60),
+                _ => Ok(()),
+            };
+            written.expect("room");
             body.push_str(piece);
         }
         body

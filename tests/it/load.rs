@@ -85,8 +85,8 @@ fn of_a_thousand_requests_at_once_each_distinct_one_is_one_case_with_one_number(
 
 /// How often the server is killed; `PRIORAUTH_KILLS=100` for the long run.
 fn kills() -> usize {
-    let named = std::env::var("PRIORAUTH_KILLS").ok().and_then(|text| text.parse().ok());
-    named.unwrap_or(8)
+    let named = std::env::var_os("PRIORAUTH_KILLS");
+    named.map_or(8, |number| number.to_str().unwrap().parse().unwrap())
 }
 
 #[test]
@@ -129,8 +129,8 @@ fn killed_again_and_again_under_load_every_answer_is_found_and_no_number_repeats
 /// An inquiry for a member finds the authorization that the member was given.
 fn assert_found(runtime: &Runtime, process: &Process, member: usize, number: &str) {
     let request = json(&of_member(APPROVED, member));
-    let coverage = request["entry"].as_array().unwrap().iter();
-    let id = coverage.filter_map(|it| it["resource"]["subscriberId"].as_str()).next().unwrap();
+    let mut entries = request["entry"].as_array().unwrap().iter();
+    let id = entries.find_map(|it| it["resource"]["subscriberId"].as_str()).unwrap();
     let own = inquiry(APPROVED, |_| {}).replace("CPC10010001", id);
     let post = client().post(format!("{}/pas/2.2.1/Claim/$inquire", process.base));
     let answer = runtime.block_on(received(post.header(CONTENT_TYPE, FHIR_JSON).body(own)));
