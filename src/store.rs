@@ -35,8 +35,8 @@ use crate::terms::Npi;
 
 pub use assertion::{AssertionRecord, HookCallRecord, StoredAssertion};
 pub use case::{
-    AnswerRecord, Answered, Authorization, AuthorizationRow, CaseFile, CaseId, CaseIdError,
-    CaseState, CaseSummary, Cause, LineRecord, NextAnswer, PolicyEdition,
+    AnswerRecord, Answered, ApprovalCount, Authorization, AuthorizationRow, CaseFile, CaseId,
+    CaseIdError, CaseState, CaseSummary, Cause, LineRecord, NextAnswer, PolicyEdition,
 };
 pub use error::StoreError;
 pub use outbox::{
@@ -92,6 +92,8 @@ pub trait Store: Send + Sync {
     ///
     /// Of identical submissions that arrive at the same time, one is stored, and all get its
     /// answer.
+    /// An answer that rests on the member's authorizations is stored only while these are what
+    /// they were (rulings 11), whichever process gives them.
     ///
     /// # Errors
     /// [`StoreError::Refused`] if the case id is taken, a number belongs to another case, a line

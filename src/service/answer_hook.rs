@@ -89,7 +89,7 @@ impl Service {
         let now = self.world.now();
         let as_of = day_of(now);
         let mut dossier = file.dossier(&self.rules.plan, as_of);
-        let on_file = self.add_payer_facts(&mut dossier, None).await?;
+        let (on_file, _) = self.add_payer_facts(&mut dossier, None).await?;
         let judged = self.judge_orders(&file, &dossier, &on_file, as_of);
         let response = self.render_hook(version, &request, &judged, as_of)?;
         // Only what was said is on file as said.

@@ -13,7 +13,9 @@ use crate::policy::document::Document;
 use crate::policy::{Determination, Shelf, Verdict};
 use crate::render::pas::{AskedDocument, LineAction};
 use crate::render::trace;
-use crate::store::{Authorization, CaseState, LineRecord, NumberSeries, PolicyEdition};
+use crate::store::{
+    ApprovalCount, Authorization, CaseState, LineRecord, NumberSeries, PolicyEdition,
+};
 use crate::terms::date::shift;
 use crate::terms::{Day, Npi};
 
@@ -306,6 +308,12 @@ fn review_notes(verdict: &Verdict) -> Vec<String> {
         notes.push("A person of the plan reviews the request.".to_owned());
     }
     notes
+}
+
+/// What an answer with these lines rests on: one that authorizes something, on the authorizations
+/// that the member had when it was judged (rulings 11).
+pub(super) fn rests_on(lines: &[LineRecord], seen: ApprovalCount) -> Option<ApprovalCount> {
+    lines.iter().any(|line| line.authorization.is_some()).then_some(seen)
 }
 
 /// Whether a line waits for something.

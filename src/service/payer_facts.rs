@@ -4,19 +4,19 @@ use super::{OnFile, Service};
 use crate::intake::dossier::Dossier;
 use crate::intake::payer::{self, Enrolled, Held, Listed};
 use crate::policy::Plan;
-use crate::store::{CaseId, PayerFacts, Store, StoreError};
+use crate::store::{ApprovalCount, CaseId, PayerFacts, Store, StoreError};
 use crate::terms::{Coding, Day, Span, System, When};
 
 impl Service {
     /// Puts what the payer's own store holds into a dossier; the authorizations on file, newest
-    /// first.
+    /// first, and how often the member had been given one.
     ///
     /// What the case that is judged was given itself is no earlier request's.
     pub(super) async fn add_payer_facts(
         &self,
         dossier: &mut Dossier,
         own_case: Option<&CaseId>,
-    ) -> Result<Vec<OnFile>, StoreError> {
+    ) -> Result<(Vec<OnFile>, ApprovalCount), StoreError> {
         add_payer_facts(&*self.store, dossier, &self.rules.plan, own_case).await
     }
 }
@@ -38,16 +38,17 @@ async fn add_payer_facts(
     dossier: &mut Dossier,
     plan: &Plan,
     own_case: Option<&CaseId>,
-) -> Result<Vec<OnFile>, StoreError> {
+) -> Result<(Vec<OnFile>, ApprovalCount), StoreError> {
     let member_id = payer::member_id(dossier).to_owned();
     // Of a member who is not known nothing is known.
     let npis = if member_id.is_empty() { Vec::new() } else { payer::prescribers(dossier) };
     let facts = store.payer_facts(&member_id, &npis).await?;
+    let approvals = facts.approvals;
     let (mut on_file, held) = in_two(facts, member_id);
     on_file.retain(|it| Some(&it.case_id) != own_case);
     dossier.add_authorizations(on_file.iter().map(|it| it.fact.clone()).collect());
     dossier.add_payer_facts(&held, plan);
-    Ok(on_file)
+    Ok((on_file, approvals))
 }
 
 fn in_two(facts: PayerFacts, member_id: String) -> (Vec<OnFile>, Held) {

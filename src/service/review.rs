@@ -241,6 +241,8 @@ impl Service {
             }
             Answered::MovedOn(number) => Err(ReviewError::MovedOn(number)),
             Answered::NoSuchCase => Err(ReviewError::NoSuchCase),
+            // What a person decides rests on no count.
+            Answered::JudgedTooEarly => Err(ServiceError::Internal("a review was judged").into()),
         }
     }
 

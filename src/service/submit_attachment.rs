@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::submit_claim::{Incoming, SubmitError, digest};
+use super::submit_claim::{Incoming, MOST_JUDGINGS, OTHERS_ARE_GIVEN, SubmitError, digest};
 use super::world::day_of;
 use super::{Service, ServiceError};
 use crate::fhir::{Document, Fault, FaultKind, Node, Rules};
@@ -47,15 +47,31 @@ impl Service {
         }
         let member: &str = &attachments.member_id;
         let _turn = self.turns.take(member).await;
-        let Some(case) = self.tracked(member, &attachments.tracking_id).await? else {
-            return Err(SubmitError::Refused(vec![Fault {
-                kind: FaultKind::NotFound,
-                place: "Parameters.parameter".to_owned(),
-                text: "no request of this member has this tracking id".to_owned(),
-            }]));
-        };
-        let id = case.summary.case_id.clone();
-        let joined = self.joined(&case, &attachments)?;
+        for _ in 0..MOST_JUDGINGS {
+            let Some(case) = self.tracked(member, &attachments.tracking_id).await? else {
+                return Err(SubmitError::Refused(vec![Fault {
+                    kind: FaultKind::NotFound,
+                    place: "Parameters.parameter".to_owned(),
+                    text: "no request of this member has this tracking id".to_owned(),
+                }]));
+            };
+            let id = case.summary.case_id.clone();
+            if self.judge_again(case, &attachments, &key).await? {
+                return Ok(self.said(&id).await?);
+            }
+        }
+        Err(ServiceError::MovedOn(OTHERS_ARE_GIVEN).into())
+    }
+
+    /// Judges a case on all that is known, with the attachments; false if it has to be judged once
+    /// more.
+    async fn judge_again(
+        &self,
+        case: CaseFile,
+        attachments: &Attachments<'_>,
+        key: &SubmissionKey,
+    ) -> Result<bool, SubmitError> {
+        let joined = self.joined(&case, attachments)?;
         let joined = Document::parse(joined.as_bytes(), Rules::Fhir)
             .map_err(|_| ServiceError::Internal("a request with attachments cannot be read"))?;
         let request = PasRequest::read(&joined, Profile::Common).map_err(SubmitError::Refused)?;
@@ -68,14 +84,13 @@ impl Service {
         let incoming = Incoming {
             request: &request,
             version,
-            key,
+            key: key.clone(),
             body: joined.root().raw().as_bytes(),
             member: case.summary.member_id.clone(),
             as_of,
             script: self.terms.scenarios.of(&case.summary.member_id),
         };
-        self.answer_evidence(&incoming, dossier, case).await?;
-        Ok(self.said(&id).await?)
+        Ok(self.answer_evidence(&incoming, dossier, case).await?.is_some())
     }
 
     /// The member's newest request that has the tracking id.

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::answering::{Refusal, Saying};
 use super::claim_echo::token;
-use super::line::{Decision, JudgedLine, state_of};
+use super::line::{Decision, JudgedLine, rests_on, state_of};
 use super::scenario::Scenario;
 use super::update::{Change, NOT_ANEW, kind_of_request};
 use super::world::day_of;
@@ -26,6 +26,11 @@ use crate::store::{
     SubmissionRecord,
 };
 use crate::terms::Day;
+
+/// How often a request is judged while another process gives its member authorizations.
+pub(super) const MOST_JUDGINGS: usize = 5;
+/// What is said when that was in vain.
+pub(super) const OTHERS_ARE_GIVEN: &str = "the member is being given other authorizations";
 
 /// How a submission ended without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +85,9 @@ impl Service {
         let now = self.world.now();
         let as_of = day_of(now);
         let plan = &self.rules.plan;
-        let dossier =
-            Dossier::of_claim(&request.pool, request.claim, &request.subject, plan, as_of);
+        let facts =
+            || Dossier::of_claim(&request.pool, request.claim, &request.subject, plan, as_of);
+        let mut dossier = facts();
         let member = member_of(&request, &dossier);
         let script = self.terms.scenarios.of(&member);
         let key = SubmissionKey {
@@ -99,23 +105,30 @@ impl Service {
         // no repeat, whatever is on file was given to another request (rulings 11).
         let _turn = self.turns.take(&member).await;
         let incoming = Incoming { request: &request, version, key, body, member, as_of, script };
-        Ok(match self.what_changes(&incoming).await? {
-            _ if script == Some(&Scenario::Error) => {
-                self.open_case(&incoming, dossier, Some(Refusal::Scripted)).await?
+        for _ in 0..MOST_JUDGINGS {
+            let answered = match self.what_changes(&incoming).await? {
+                _ if script == Some(&Scenario::Error) => {
+                    self.open_case(&incoming, dossier, Some(Refusal::Scripted)).await?
+                }
+                Change::Nothing => self.open_case(&incoming, dossier, None).await?,
+                Change::Refused(why) => self.open_case(&incoming, dossier, Some(why)).await?,
+                Change::Case(case) => self.update_case(&incoming, dossier, *case).await?,
+            };
+            match answered {
+                Some(answer) => return Ok(answer),
+                None => dossier = facts(),
             }
-            Change::Nothing => self.open_case(&incoming, dossier, None).await?,
-            Change::Refused(refusal) => self.open_case(&incoming, dossier, Some(refusal)).await?,
-            Change::Case(case) => self.update_case(&incoming, dossier, *case).await?,
-        })
+        }
+        Err(ServiceError::MovedOn(OTHERS_ARE_GIVEN).into())
     }
 
-    /// A case of its own: judged, or kept as refused.
+    /// A case of its own: judged, or kept as refused; `None` if it has to be judged again.
     async fn open_case(
         &self,
         incoming: &Incoming<'_, '_>,
         mut dossier: Dossier,
         refusal: Option<Refusal>,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<Option<String>, ServiceError> {
         let Incoming { request, version, key, member, .. } = incoming;
         let likeness = Likeness {
             client: key.client.clone(),
@@ -123,15 +136,17 @@ impl Service {
             bundle_identifier: request.identifier.as_ref().and_then(token),
             claim_identifier: request.claim_identifiers.first().and_then(token),
         };
+        let mut judged_after = None;
         let lines = if refusal.is_some() {
             Vec::new()
         } else {
-            self.add_payer_facts(&mut dossier, None).await?;
+            let (_, seen) = self.add_payer_facts(&mut dossier, None).await?;
             let similar = self.store.similar_submissions(&likeness).await?;
             let similar: Vec<String> = similar.iter().map(ToString::to_string).collect();
             let judged = self.judge_lines(incoming, &dossier, &similar, |_| true)?;
             let mut lines = self.numbered(incoming, judged, &[]).await?;
             self.note_previous(incoming, &mut lines, &[]).await?;
+            judged_after = rests_on(&lines, seen);
             lines
         };
         let saying = Saying { version: *version, to: AnswerTo::Submission, lines: &lines, refusal };
@@ -145,6 +160,7 @@ impl Service {
             body: document_text(incoming.body),
             case_id: case_id.clone(),
             member_id: member.clone(),
+            judged_after,
             due_at: refusal.is_none().then(|| self.due_at(request, key.received_at)).flatten(),
             answer: AnswerRecord {
                 guide: version.number().to_owned(),
@@ -160,10 +176,13 @@ impl Service {
                 let refused = refusal.is_some();
                 tracing::info!(case = %case_id, client, guide, ?state, refused, "claim answered");
                 warn_of_script(incoming, &case_id);
-                Ok(record.answer.response)
+                Ok(Some(record.answer.response))
             }
+            Saved::JudgedTooEarly => Ok(None),
             // Another request with the same content was faster: its answer is the answer.
-            Saved::AlreadyThere(known) => self.answer_again(request, *version, &known).await,
+            Saved::AlreadyThere(known) => {
+                self.answer_again(request, *version, &known).await.map(Some)
+            }
         }
     }
 

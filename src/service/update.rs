@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::answering::{Refusal, Saying};
 use super::claim_echo::{named_authorization, token};
-use super::line::{StoredLine, is_pended, state_of};
+use super::line::{StoredLine, is_pended, rests_on, state_of};
 use super::notice::notice;
 use super::submit_claim::{Incoming, document_text, submitted, warn_of_script};
 use super::{Service, ServiceError};
@@ -198,13 +198,14 @@ impl Service {
         Ok(!member.is_empty() && case.is_some_and(|case| case.summary.member_id == member))
     }
 
-    /// Answers an update: all lines of the case, each with what became of it.
+    /// Answers an update: all lines of the case, each with what became of it; `None` if it has to be
+    /// judged again.
     pub(super) async fn update_case(
         &self,
         incoming: &Incoming<'_, '_>,
         dossier: Dossier,
         case: CaseFile,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<Option<String>, ServiceError> {
         let fates = Fates::of(incoming.request, &case);
         self.answer_next(incoming, dossier, case, fates).await
     }
@@ -215,7 +216,7 @@ impl Service {
         incoming: &Incoming<'_, '_>,
         dossier: Dossier,
         case: CaseFile,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<Option<String>, ServiceError> {
         let fates = Fates::of_waiting(&case);
         self.answer_next(incoming, dossier, case, fates).await
     }
@@ -226,9 +227,9 @@ impl Service {
         mut dossier: Dossier,
         case: CaseFile,
         fates: Fates,
-    ) -> Result<String, ServiceError> {
+    ) -> Result<Option<String>, ServiceError> {
         let Incoming { request, version, key, .. } = incoming;
-        self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
+        let (_, seen) = self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
         let judged =
             self.judge_lines(incoming, &dossier, &[], |line| fates.judged.contains(&line))?;
         let mut lines = self.numbered(incoming, judged, &case.lines).await?;
@@ -249,6 +250,7 @@ impl Service {
                 bundle_identifier: request.identifier.as_ref().and_then(token),
                 claim_identifier: request.claim_identifiers.first().and_then(token),
                 body: document_text(incoming.body),
+                judged_after: rests_on(&lines, seen),
             }),
             answer: AnswerRecord {
                 guide: version.number().to_owned(),
@@ -265,8 +267,9 @@ impl Service {
                 let case = &record.case_id;
                 tracing::info!(case = %case, number, ?state, "claim updated");
                 warn_of_script(incoming, case);
-                Ok(record.answer.response)
+                Ok(Some(record.answer.response))
             }
+            Answered::JudgedTooEarly => Ok(None),
             Answered::MovedOn(_) => {
                 Err(ServiceError::MovedOn("the case was answered by somebody else meanwhile"))
             }

@@ -158,9 +158,16 @@ pub enum Answered {
     Recorded(u32),
     /// Another answer was given in the meantime, with this number. Nothing was written.
     MovedOn(u32),
+    /// The member was given an authorization since the judging. Nothing was written.
+    JudgedTooEarly,
     /// There is no such case.
     NoSuchCase,
 }
+
+/// How many answers with an authorization a member had been given at some moment: two looks that
+/// find the same count saw the same authorizations or fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ApprovalCount(pub(super) i64);
 
 /// An authorization that a member has.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -98,7 +98,7 @@ fn line(sequence: u32) -> LineRecord {
     }
 }
 
-fn approved(sequence: u32, number: &str) -> LineRecord {
+pub(crate) fn approved(sequence: u32, number: &str) -> LineRecord {
     LineRecord {
         determination: "approve".into(),
         review_action: "A1".into(),
@@ -138,6 +138,7 @@ pub(crate) fn submission(case: &str, content: char, ms: i64) -> SubmissionRecord
         case_id: case_id(case),
         member_id: "M-100".into(),
         due_at: None,
+        judged_after: None,
         answer: answer(&format!("answer to {case}"), ms, vec![line(1)]),
     }
 }
@@ -163,6 +164,7 @@ async fn repeated_after(store: &dyn Store, ms: i64) -> Option<String> {
             assert_eq!(answer.case_id, case_id("first"));
             Some(answer.response)
         }
+        Saved::JudgedTooEarly => panic!("it rests on nothing"),
     }
 }
 
@@ -265,6 +267,7 @@ pub(crate) async fn of_identical_submissions_at_the_same_time_one_is_stored(stor
             (_, Saved::AlreadyThere(answer)) => {
                 told.insert(answer.case_id);
             }
+            (case_id, Saved::JudgedTooEarly) => panic!("{case_id} rests on nothing"),
         }
     }
     assert_eq!(winners.len(), 1);
@@ -364,6 +367,7 @@ pub(crate) async fn a_further_submission_is_the_cases_newest_and_its_repeat_is_k
             bundle_identifier: more.bundle_identifier,
             claim_identifier: Some("https://ehr.lakeside.test/claims|C-2".into()),
             body: "{}".into(),
+            judged_after: None,
         }),
         ..review("first", 1, vec![line(1), line(2)])
     };

@@ -129,7 +129,7 @@ fn is_rule(database: &dyn sqlx::error::DatabaseError) -> bool {
         || matches!(database.kind(), sqlx::error::ErrorKind::NotNullViolation)
 }
 
-fn is_busy(database: &dyn sqlx::error::DatabaseError) -> bool {
+pub(super) fn is_busy(database: &dyn sqlx::error::DatabaseError) -> bool {
     // Extended codes keep the primary one in the low byte.
     let code = database.code().and_then(|code| code.parse::<i32>().ok());
     code.is_some_and(|code| matches!(code & 0xff, BUSY | LOCKED))

@@ -1,6 +1,6 @@
 //! What the payer knows itself, and what of it is held for one decision.
 
-use super::AuthorizationRow;
+use super::{ApprovalCount, AuthorizationRow};
 use crate::terms::{Day, Npi, When};
 
 /// An import that is going on: one file.
@@ -84,6 +84,8 @@ pub struct PayerFacts {
     /// The authorizations that the member has by the current answers, whether or not still valid,
     /// the newest first, at most fifty.
     pub authorizations: Vec<AuthorizationRow>,
+    /// How often the member had been given one when they were read.
+    pub approvals: ApprovalCount,
     /// Whether a member roster is on file at all.
     pub has_roster: bool,
     /// When the member is enrolled.

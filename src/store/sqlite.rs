@@ -1,7 +1,7 @@
 //! The store in one SQLite file: nothing to install, one process that serves.
 //!
-//! One connection writes, behind `BEGIN IMMEDIATE`, so that a check and the write that depends on
-//! it cannot be torn apart; a few others read.
+//! One connection writes, and all writes that wait share a transaction and its commit ([`writer`]);
+//! a few others read.
 //! The journal is a write-ahead log and every commit is synced: what was acknowledged survives a
 //! kill and a loss of power.
 //! Another process may open the same file; it waits for its turn.
@@ -16,11 +16,13 @@ macro_rules! attempt {
 mod assertions;
 mod cases;
 mod outbox;
+mod packed;
 mod payer;
 mod row;
 mod schema;
 mod scripted;
 mod submissions;
+mod writer;
 
 use std::ops::Range;
 use std::path::Path;
@@ -28,7 +30,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Sqlite, SqlitePool, Transaction};
+use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
+
+use self::writer::Writer;
 
 use crate::store::{
     Answered, CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness,
@@ -47,7 +51,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A [`Store`] in a SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
 }
 
@@ -74,8 +78,9 @@ impl SqliteStore {
             .clone()
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let writer = pool(1).connect_with(writing).await.map_err(|e| cannot_open(&path, e))?;
-        schema::bring_up_to_date(&writer).await?;
+        let mut connection = writing.connect().await.map_err(|error| cannot_open(&path, error))?;
+        schema::bring_up_to_date(&mut connection).await?;
+        let writer = Writer::start(connection).map_err(|error| cannot_open(&path, error))?;
         let readers = pool(READERS)
             .connect_with(options.read_only(true))
             .await
@@ -100,33 +105,24 @@ impl SqliteStore {
             .busy_timeout(PATIENCE)
             .disable_statement_logging()
             .read_only(true);
-        let connect = |options| async {
-            pool(1).connect_with(options).await.map_err(|error| cannot_open(&path, error))
-        };
-        let store = SqliteStore {
-            writer: connect(options.clone()).await?,
-            readers: connect(options).await?,
-        };
-        schema::expect_up_to_date(&store.readers).await?;
-        Ok(store)
-    }
-
-    /// Begins a transaction that may write. It holds the lock from the start.
-    async fn begin_writing(&self) -> sqlx::Result<Transaction<'static, Sqlite>> {
-        self.writer.begin_with("BEGIN IMMEDIATE").await
+        let readers =
+            pool(1).connect_with(options).await.map_err(|error| cannot_open(&path, error))?;
+        schema::expect_up_to_date(&readers).await?;
+        Ok(SqliteStore { writer: Writer::none(), readers })
     }
 
     async fn take_numbers(&self, series: NumberSeries, count: u32) -> sqlx::Result<Range<u64>> {
-        let mut transaction = self.begin_writing().await?;
-        let next: i64 = sqlx::query_scalar(
-            "UPDATE number_series SET next_number = next_number + ?1 WHERE series = ?2
-             RETURNING next_number",
-        )
-        .bind(count)
-        .bind(series.as_str())
-        .fetch_one(&mut *transaction)
-        .await?;
-        transaction.commit().await?;
+        let taking = async move |connection: &mut SqliteConnection| {
+            sqlx::query_scalar(
+                "UPDATE number_series SET next_number = next_number + ?1 WHERE series = ?2
+                 RETURNING next_number",
+            )
+            .bind(count)
+            .bind(series.as_str())
+            .fetch_one(connection)
+            .await
+        };
+        let next: i64 = self.writer.run(taking).await?;
         let next = u64::try_from(next).map_err(row::unreadable("next_number"))?;
         Ok(next.saturating_sub(u64::from(count))..next)
     }
@@ -140,12 +136,7 @@ impl SqliteStore {
 
     async fn shut(&self) -> sqlx::Result<()> {
         self.readers.close().await;
-        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer).await;
-        self.writer.close().await;
-        match checkpoint {
-            Ok(_) | Err(sqlx::Error::PoolClosed) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.writer.close().await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::store::{AnswerRecord, CaseId};
+use crate::store::{AnswerRecord, ApprovalCount, CaseId};
 
 /// The SHA-256 digest of a body, in lower-case hexadecimal. The caller computes it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,6 +71,8 @@ pub struct SubmissionRecord {
     pub member_id: String,
     /// When the plan has to have decided; `None` where no clock runs.
     pub due_at: Option<Timestamp>,
+    /// The member's authorizations that the answer rests on; `None` where it rests on none.
+    pub judged_after: Option<ApprovalCount>,
     /// The first answer. Its guide is the one that the submission was written for.
     pub answer: AnswerRecord,
 }
@@ -86,6 +88,8 @@ pub struct FurtherSubmission {
     pub claim_identifier: Option<String>,
     /// The whole body, as received.
     pub body: String,
+    /// The member's authorizations that the answer rests on; `None` where it rests on none.
+    pub judged_after: Option<ApprovalCount>,
 }
 
 /// What became of a submission.
@@ -95,6 +99,8 @@ pub enum Saved {
     Stored,
     /// It repeats one that is there, whose case has this answer. Nothing was written.
     AlreadyThere(StoredAnswer),
+    /// The member was given an authorization since the judging. Nothing was written.
+    JudgedTooEarly,
 }
 
 /// The current answer of a case.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use priorauth::cli::serve::{Running, Settings, start};
 use priorauth::config::Config;
+use priorauth::store::{SqliteStore, Store};
 use reqwest::RequestBuilder;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use serde_json::Value;
@@ -210,6 +211,17 @@ impl Server {
     /// How many rows each table holds now.
     pub(crate) fn rows(&self) -> Rows {
         self.runtime.block_on(rows(&self.data()))
+    }
+
+    /// The submissions and hook calls on file, as they were received.
+    pub(crate) fn received(&self) -> Vec<String> {
+        let read = async {
+            let store = SqliteStore::open_to_read(&self.data()).await.unwrap();
+            let requests = store.received_requests(None, 1000).await.unwrap();
+            store.close().await.unwrap();
+            requests.into_iter().map(|request| request.body).collect()
+        };
+        self.runtime.block_on(read)
     }
 
     /// The first column of the rows that a query finds.

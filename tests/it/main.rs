@@ -29,6 +29,8 @@ mod import;
 #[cfg(test)]
 mod inferno;
 #[cfg(test)]
+mod load;
+#[cfg(test)]
 mod must_support;
 #[cfg(test)]
 mod pas;

@@ -18,7 +18,7 @@ use crate::harness::{
     repository, rows, stories, texts,
 };
 
-const SUBMIT: &str = "/pas/2.2.1/Claim/$submit";
+pub(crate) const SUBMIT: &str = "/pas/2.2.1/Claim/$submit";
 
 /// A server in a process of its own. It is killed with its owner, unless it ended before.
 pub(crate) struct Process {
@@ -127,14 +127,14 @@ fn refused(data: &Path, more: &[&str]) -> String {
 }
 
 /// A request of the story by another member, so that each is a case of its own.
-fn of_member(story: &str, number: usize) -> String {
+pub(crate) fn of_member(story: &str, number: usize) -> String {
     let text = fixture(story);
     let request = json(&text);
     let member = objects(&request).into_iter().find_map(|it| it.get("subscriberId")).unwrap();
     text.replace(member.as_str().unwrap(), &format!("M-{number:06}"))
 }
 
-fn check_whole(data: &Path, runtime: &Runtime) -> Rows {
+pub(crate) fn check_whole(data: &Path, runtime: &Runtime) -> Rows {
     let rows = runtime.block_on(rows(data));
     for table in ["submission", "answer", "answer_line", "issued_number", "audit"] {
         assert_eq!(rows[table], rows["prior_auth_case"], "{table}: {rows:?}");

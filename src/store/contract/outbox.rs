@@ -149,6 +149,7 @@ pub(crate) async fn evidence_of_another_client_is_told_to_the_one_that_opened_th
                 bundle_identifier: None,
                 claim_identifier: None,
                 body: "{}".into(),
+                judged_after: None,
             });
         }
         store.save_answer(&next).await.unwrap();

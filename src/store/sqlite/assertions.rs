@@ -2,26 +2,30 @@
 
 use sqlx::SqliteConnection;
 
-use super::{SqliteStore, row};
+use super::{SqliteStore, packed, row};
 use crate::store::{AssertionRecord, HookCallRecord, StoredAssertion};
 
 impl SqliteStore {
     pub(super) async fn write_hook_call(&self, record: &HookCallRecord) -> sqlx::Result<()> {
-        let mut transaction = self.begin_writing().await?;
-        let hook_call_id = insert_hook_call(&mut transaction, record).await?;
-        for assertion in &record.assertions {
-            insert_assertion(&mut transaction, hook_call_id, assertion).await?;
-        }
-        sqlx::query(
-            "INSERT INTO audit (happened_at_ms, actor, action, hook_call_id)
-             VALUES (?1, ?2, 'hook-answered', ?3)",
-        )
-        .bind(record.given_at.as_millisecond())
-        .bind(&record.client)
-        .bind(hook_call_id)
-        .execute(&mut *transaction)
-        .await?;
-        transaction.commit().await
+        let request = packed::pack(&record.request);
+        let record = HookCallRecord { request: String::new(), ..record.clone() };
+        let saving = async move |connection: &mut SqliteConnection| {
+            let hook_call_id = insert_hook_call(connection, &record, &request).await?;
+            for assertion in &record.assertions {
+                insert_assertion(connection, hook_call_id, assertion).await?;
+            }
+            sqlx::query(
+                "INSERT INTO audit (happened_at_ms, actor, action, hook_call_id)
+                 VALUES (?1, ?2, 'hook-answered', ?3)",
+            )
+            .bind(record.given_at.as_millisecond())
+            .bind(&record.client)
+            .bind(hook_call_id)
+            .execute(connection)
+            .await
+            .map(|_| ())
+        };
+        self.writer.run(saving).await
     }
 
     pub(super) async fn read_assertion(
@@ -57,18 +61,20 @@ impl SqliteStore {
 async fn insert_hook_call(
     connection: &mut SqliteConnection,
     record: &HookCallRecord,
+    request: &[u8],
 ) -> sqlx::Result<i64> {
     let done = sqlx::query(
         "INSERT INTO hook_call
-             (hook_instance, client, service_id, guide, given_at_ms, request, response)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+             (hook_instance, client, service_id, guide, given_at_ms, request, request_packed,
+              response)
+         VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, ?7)",
     )
     .bind(&record.hook_instance)
     .bind(&record.client)
     .bind(&record.service_id)
     .bind(&record.guide)
     .bind(record.given_at.as_millisecond())
-    .bind(&record.request)
+    .bind(request)
     .bind(&record.response)
     .execute(connection)
     .await?;

@@ -5,10 +5,10 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::submissions::{Received, insert_submission};
-use super::{SqliteStore, outbox, row, submissions};
+use super::{SqliteStore, outbox, packed, row, submissions};
 use crate::store::{
-    AnswerRecord, Answered, Authorization, AuthorizationRow, CaseFile, CaseId, CaseSummary, Cause,
-    LineRecord, NextAnswer, NumberSeries, StoredAnswer,
+    AnswerRecord, Answered, ApprovalCount, Authorization, AuthorizationRow, CaseFile, CaseId,
+    CaseSummary, Cause, LineRecord, NextAnswer, StoredAnswer,
 };
 
 impl SqliteStore {
@@ -108,68 +108,81 @@ impl SqliteStore {
         row.as_ref().map(row::case_id).transpose()
     }
 
-    /// The lock is taken before the look at the current answer, so that of two answers that were
-    /// made from the same one the second is refused.
     pub(super) async fn write_answer(&self, record: &NextAnswer) -> sqlx::Result<Answered> {
-        let mut transaction = self.begin_writing().await?;
-        let current: Option<u32> =
-            sqlx::query_scalar("SELECT current_answer FROM prior_auth_case WHERE case_id = ?1")
-                .bind(record.case_id.as_str())
-                .fetch_optional(&mut *transaction)
-                .await?;
-        let number = match current {
-            None => return Ok(Answered::NoSuchCase),
-            Some(current) if current != record.seen_answer => {
-                return Ok(Answered::MovedOn(current));
-            }
-            Some(current) => current.saturating_add(1),
+        let mut record = record.clone();
+        let body = match &mut record.cause {
+            Cause::Review(_) => Vec::new(),
+            Cause::Submission(further) => packed::pack(&std::mem::take(&mut further.body)),
         };
-        insert_answer(&mut transaction, &record.case_id, number, &record.answer).await?;
-        move_on(&mut transaction, record, number).await?;
-        let by = match &record.cause {
-            Cause::Review(reviewer) => (reviewer.as_str(), "case-reviewed"),
-            Cause::Submission(further) => {
-                let received = Received {
-                    key: &further.key,
-                    bundle_identifier: further.bundle_identifier.as_deref(),
-                    claim_identifier: further.claim_identifier.as_deref(),
-                    body: &further.body,
-                    guide: &record.answer.guide,
-                };
-                insert_submission(&mut transaction, &record.case_id, number, &received).await?;
-                (further.key.client.as_str(), "submission-answered")
-            }
+        let saving = async move |connection: &mut SqliteConnection| {
+            save_answer(connection, &record, &body).await
         };
-        insert_audit(&mut transaction, by, &record.case_id, record.answer.given_at).await?;
-        outbox::add_events(&mut transaction, record, number).await?;
-        transaction.commit().await?;
-        Ok(Answered::Recorded(number))
+        self.writer.run(saving).await
     }
 }
 
-/// The authorizations that a member has by the current answers, the newest first.
-pub(super) async fn authorizations(
+/// The look at the current answer is part of the write, so that of two answers that were made from
+/// the same one the second is refused. `body` is that of the submission, packed.
+async fn save_answer(
+    connection: &mut SqliteConnection,
+    record: &NextAnswer,
+    body: &[u8],
+) -> sqlx::Result<Answered> {
+    let head = sqlx::query("SELECT * FROM prior_auth_case WHERE case_id = ?1")
+        .bind(record.case_id.as_str())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(head) = head else { return Ok(Answered::NoSuchCase) };
+    let current = row::number(&head, "current_answer")?;
+    if current != record.seen_answer {
+        return Ok(Answered::MovedOn(current));
+    }
+    if let Cause::Submission(further) = &record.cause {
+        let member_id = row::text(&head, "member_id")?;
+        if is_too_early(connection, &member_id, further.judged_after).await? {
+            return Ok(Answered::JudgedTooEarly);
+        }
+    }
+    let number = current.saturating_add(1);
+    insert_answer(connection, &record.case_id, number, &record.answer).await?;
+    move_on(connection, record, number).await?;
+    let by = match &record.cause {
+        Cause::Review(reviewer) => (reviewer.as_str(), "case-reviewed"),
+        Cause::Submission(further) => {
+            let received = Received {
+                key: &further.key,
+                bundle_identifier: further.bundle_identifier.as_deref(),
+                claim_identifier: further.claim_identifier.as_deref(),
+                body,
+                guide: &record.answer.guide,
+            };
+            insert_submission(connection, &record.case_id, number, &received).await?;
+            (further.key.client.as_str(), "submission-answered")
+        }
+    };
+    insert_audit(connection, by, &record.case_id, record.answer.given_at).await?;
+    outbox::add_events(connection, record, number).await?;
+    Ok(Answered::Recorded(number))
+}
+
+/// Whether a member was given an authorization since an answer was judged.
+pub(super) async fn is_too_early(
     connection: &mut SqliteConnection,
     member_id: &str,
-) -> sqlx::Result<Vec<AuthorizationRow>> {
-    let rows = sqlx::query(
-        "SELECT answer_line.*, client, content_digest
-         FROM issued_number
-         JOIN prior_auth_case ON prior_auth_case.case_id = issued_number.case_id
-         JOIN answer_line ON answer_line.case_id = issued_number.case_id
-                         AND answer_line.answer_number = prior_auth_case.current_answer
-                         AND answer_line.authorization_number = issued_number.number
-         JOIN submission ON submission.submission_id =
-              (SELECT min(submission_id) FROM submission AS opening
-               WHERE opening.case_id = issued_number.case_id)
-         WHERE issued_number.member_id = ?1 AND issued_number.series = 'authorization'
-         ORDER BY issue_id DESC, line_sequence LIMIT 50",
-    )
-    .bind(member_id)
-    .fetch_all(connection)
-    .await?;
-    let found = rows.iter().filter_map(|row| authorization_row_from(row).transpose());
-    found.collect()
+    judged_after: Option<ApprovalCount>,
+) -> sqlx::Result<bool> {
+    let Some(seen) = judged_after else { return Ok(false) };
+    let row = sqlx::query("SELECT approvals FROM member_approvals WHERE member_id = ?1")
+        .bind(member_id)
+        .fetch_optional(connection)
+        .await?;
+    let now = row.as_ref().map(approvals_from).transpose()?.unwrap_or_default();
+    Ok(now != seen)
+}
+
+/// How often a member was given an authorization, from a row of `member_approvals`.
+pub(super) fn approvals_from(row: &SqliteRow) -> sqlx::Result<ApprovalCount> {
+    sqlx::Row::try_get(row, "approvals").map(ApprovalCount)
 }
 
 async fn move_on(
@@ -210,38 +223,15 @@ pub(super) async fn insert_answer(
     .execute(&mut *connection)
     .await?;
     for line in &answer.lines {
-        if let Some(authorization) = &line.authorization {
-            let number = &authorization.number;
-            issue(connection, case_id, NumberSeries::Authorization, number).await?;
-        }
-        if let Some(number) = &line.reference_number {
-            issue(connection, case_id, NumberSeries::Reference, number).await?;
-        }
         insert_line(connection, case_id, answer_number, line).await?;
     }
     Ok(())
 }
 
-/// Notes that a number belongs to a case. If it belongs to another, the line will be refused.
-async fn issue(
-    connection: &mut SqliteConnection,
-    case_id: &CaseId,
-    series: NumberSeries,
-    number: &str,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO issued_number (number, series, case_id, member_id)
-         SELECT ?1, ?2, case_id, member_id FROM prior_auth_case WHERE case_id = ?3
-         ON CONFLICT (number) DO NOTHING",
-    )
-    .bind(number)
-    .bind(series.as_str())
-    .bind(case_id.as_str())
-    .execute(connection)
-    .await
-    .map(|_| ())
-}
-
+/// Adds a line, and notes that its numbers belong to the case. If one belongs to another case, the
+/// line is refused.
+///
+/// In one step, as each is a turn on the thread that SQLite runs on.
 async fn insert_line(
     connection: &mut SqliteConnection,
     case_id: &CaseId,
@@ -251,11 +241,25 @@ async fn insert_line(
     let (policy_id, policy_edition) = row::policy_columns(line.policy.as_ref());
     let authorization = line.authorization.as_ref();
     sqlx::query(
-        "INSERT INTO answer_line
+        "INSERT INTO issued_number (number, series, case_id, member_id)
+         SELECT $9, 'authorization', case_id, member_id FROM prior_auth_case
+         WHERE case_id = $1 AND $9 IS NOT NULL
+         ON CONFLICT (number) DO NOTHING;
+
+         INSERT INTO issued_number (number, series, case_id, member_id)
+         SELECT $13, 'reference', case_id, member_id FROM prior_auth_case
+         WHERE case_id = $1 AND $13 IS NOT NULL
+         ON CONFLICT (number) DO NOTHING;
+
+         INSERT INTO member_approvals (member_id, approvals)
+         SELECT member_id, 1 FROM prior_auth_case WHERE case_id = $1 AND $9 IS NOT NULL
+         ON CONFLICT (member_id) DO UPDATE SET approvals = approvals + 1;
+
+         INSERT INTO answer_line
              (case_id, answer_number, line_sequence, product_key, policy_id, policy_edition,
               determination, review_action, authorization_number, authorized_on, valid_from,
               valid_to, reference_number, trace)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(case_id.as_str())
     .bind(answer_number)
@@ -340,7 +344,7 @@ fn authorization_from(row: &SqliteRow) -> sqlx::Result<Option<Authorization>> {
     }))
 }
 
-fn authorization_row_from(row: &SqliteRow) -> sqlx::Result<Option<AuthorizationRow>> {
+pub(super) fn authorization_row_from(row: &SqliteRow) -> sqlx::Result<Option<AuthorizationRow>> {
     let Some(authorization) = authorization_from(row)? else { return Ok(None) };
     Ok(Some(AuthorizationRow {
         authorization,

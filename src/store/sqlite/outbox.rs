@@ -62,37 +62,39 @@ impl SqliteStore {
         handshake_at: Timestamp,
         most: u32,
     ) -> sqlx::Result<bool> {
-        let mut transaction = self.begin_writing().await?;
-        let there: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM subscription WHERE client = ?1 AND status <> 'off'",
-        )
-        .bind(&record.client)
-        .fetch_one(&mut *transaction)
-        .await?;
-        if there >= i64::from(most) {
-            return Ok(false);
-        }
-        sqlx::query(
-            "INSERT INTO subscription
-                 (subscription_id, guide, client, status, endpoint, content, media_type, end_at_ms,
-                  headers, filters, resource)
-             VALUES (?1, ?2, ?3, 'requested', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-        )
-        .bind(&record.id)
-        .bind(&record.guide)
-        .bind(&record.client)
-        .bind(&record.endpoint)
-        .bind(&record.content)
-        .bind(&record.media_type)
-        .bind(record.end.map(Timestamp::as_millisecond))
-        .bind(json(&record.headers))
-        .bind(json(&record.filters))
-        .bind(&record.resource)
-        .execute(&mut *transaction)
-        .await?;
-        insert_handshake(&mut transaction, &record.id, handshake_at).await?;
-        transaction.commit().await?;
-        Ok(true)
+        let record = record.clone();
+        let inserting = async move |connection: &mut SqliteConnection| {
+            let there: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM subscription WHERE client = ?1 AND status <> 'off'",
+            )
+            .bind(&record.client)
+            .fetch_one(&mut *connection)
+            .await?;
+            if there >= i64::from(most) {
+                return Ok(false);
+            }
+            sqlx::query(
+                "INSERT INTO subscription
+                     (subscription_id, guide, client, status, endpoint, content, media_type, end_at_ms,
+                      headers, filters, resource)
+                 VALUES (?1, ?2, ?3, 'requested', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )
+            .bind(&record.id)
+            .bind(&record.guide)
+            .bind(&record.client)
+            .bind(&record.endpoint)
+            .bind(&record.content)
+            .bind(&record.media_type)
+            .bind(record.end.map(Timestamp::as_millisecond))
+            .bind(json(&record.headers))
+            .bind(json(&record.filters))
+            .bind(&record.resource)
+            .execute(&mut *connection)
+            .await?;
+            insert_handshake(connection, &record.id, handshake_at).await?;
+            Ok(true)
+        };
+        self.writer.run(inserting).await
     }
 
     async fn update_subscription(
@@ -100,29 +102,31 @@ impl SqliteStore {
         record: &SubscriptionRecord,
         handshake_at: Timestamp,
     ) -> sqlx::Result<bool> {
-        let mut transaction = self.begin_writing().await?;
-        let changed = sqlx::query(
-            "UPDATE subscription SET status = 'requested', fault = NULL, endpoint = ?2,
-                 content = ?3, media_type = ?4, end_at_ms = ?5, headers = ?6, filters = ?7,
-                 resource = ?8
-             WHERE subscription_id = ?1 AND is_deleted = 0",
-        )
-        .bind(&record.id)
-        .bind(&record.endpoint)
-        .bind(&record.content)
-        .bind(&record.media_type)
-        .bind(record.end.map(Timestamp::as_millisecond))
-        .bind(json(&record.headers))
-        .bind(json(&record.filters))
-        .bind(&record.resource)
-        .execute(&mut *transaction)
-        .await?;
-        if changed.rows_affected() == 0 {
-            return Ok(false);
-        }
-        insert_handshake(&mut transaction, &record.id, handshake_at).await?;
-        transaction.commit().await?;
-        Ok(true)
+        let record = record.clone();
+        let updating = async move |connection: &mut SqliteConnection| {
+            let changed = sqlx::query(
+                "UPDATE subscription SET status = 'requested', fault = NULL, endpoint = ?2,
+                     content = ?3, media_type = ?4, end_at_ms = ?5, headers = ?6, filters = ?7,
+                     resource = ?8
+                 WHERE subscription_id = ?1 AND is_deleted = 0",
+            )
+            .bind(&record.id)
+            .bind(&record.endpoint)
+            .bind(&record.content)
+            .bind(&record.media_type)
+            .bind(record.end.map(Timestamp::as_millisecond))
+            .bind(json(&record.headers))
+            .bind(json(&record.filters))
+            .bind(&record.resource)
+            .execute(&mut *connection)
+            .await?;
+            if changed.rows_affected() == 0 {
+                return Ok(false);
+            }
+            insert_handshake(connection, &record.id, handshake_at).await?;
+            Ok(true)
+        };
+        self.writer.run(updating).await
     }
 
     async fn silence_subscription(
@@ -131,19 +135,23 @@ impl SqliteStore {
         resource: Option<&str>,
         is_deleted: bool,
     ) -> sqlx::Result<()> {
-        let mut transaction = self.begin_writing().await?;
-        sqlx::query(
-            "UPDATE subscription SET status = 'off', fault = NULL,
-                 resource = coalesce(?2, resource), is_deleted = max(is_deleted, ?3)
-             WHERE subscription_id = ?1",
-        )
-        .bind(id)
-        .bind(resource)
-        .bind(is_deleted)
-        .execute(&mut *transaction)
-        .await?;
-        forget_what_is_owed(&mut transaction).await?;
-        transaction.commit().await
+        let id = id.to_owned();
+        let resource = resource.map(str::to_owned);
+        let silencing = async move |connection: &mut SqliteConnection| {
+            sqlx::query(
+                "UPDATE subscription SET status = 'off', fault = NULL,
+                     resource = coalesce(?2, resource), is_deleted = max(is_deleted, ?3)
+                 WHERE subscription_id = ?1",
+            )
+            .bind(id)
+            .bind(resource)
+            .bind(is_deleted)
+            .execute(&mut *connection)
+            .await?;
+            forget_what_is_owed(connection).await?;
+            Ok(())
+        };
+        self.writer.run(silencing).await
     }
 
     async fn silence_ended(&self, now: Timestamp) -> sqlx::Result<u64> {
@@ -157,17 +165,18 @@ impl SqliteStore {
         if ended.is_none() {
             return Ok(0);
         }
-        let mut transaction = self.begin_writing().await?;
-        let silenced = sqlx::query(
-            "UPDATE subscription SET status = 'off', fault = NULL
-             WHERE status <> 'off' AND end_at_ms IS NOT NULL AND end_at_ms <= ?1",
-        )
-        .bind(now.as_millisecond())
-        .execute(&mut *transaction)
-        .await?;
-        forget_what_is_owed(&mut transaction).await?;
-        transaction.commit().await?;
-        Ok(silenced.rows_affected())
+        let silencing = async move |connection: &mut SqliteConnection| {
+            let silenced = sqlx::query(
+                "UPDATE subscription SET status = 'off', fault = NULL
+                 WHERE status <> 'off' AND end_at_ms IS NOT NULL AND end_at_ms <= ?1",
+            )
+            .bind(now.as_millisecond())
+            .execute(&mut *connection)
+            .await?;
+            forget_what_is_owed(connection).await?;
+            Ok(silenced.rows_affected())
+        };
+        self.writer.run(silencing).await
     }
 
     async fn read_subscription(&self, id: &str) -> sqlx::Result<Option<StoredSubscription>> {
@@ -207,41 +216,43 @@ impl SqliteStore {
         let (state, due_at, waited, failure) = match tried {
             Tried::Accepted => ("accepted", at, None, None),
             Tried::Again { due_at, waited, failure } => {
-                ("waiting", *due_at, Some(*waited), Some(failure.as_str()))
+                ("waiting", *due_at, Some(*waited), Some(failure.clone()))
             }
-            Tried::GivenUp { failure } => ("dead", at, None, Some(failure.as_str())),
+            Tried::GivenUp { failure } => ("dead", at, None, Some(failure.clone())),
         };
-        let waited_ms = waited.map(|waited| i64::try_from(waited.as_millis()).unwrap_or(i64::MAX));
-        let mut transaction = self.begin_writing().await?;
-        let handshake_of: Option<(String, i64)> = sqlx::query_as(
-            "UPDATE outbox SET state = ?2, due_at_ms = ?3, tries = tries + 1,
-                 waited_ms = coalesce(?4, waited_ms), failure = ?5
-             WHERE outbox_id = ?1 AND state = 'waiting' RETURNING subscription_id, event_number",
-        )
-        .bind(delivery)
-        .bind(state)
-        .bind(due_at.as_millisecond())
-        .bind(waited_ms)
-        .bind(failure)
-        .fetch_optional(&mut *transaction)
-        .await?;
         let status = match tried {
             Tried::Accepted => Some(SubscriptionStatus::Active),
             Tried::GivenUp { .. } => Some(SubscriptionStatus::Error),
             Tried::Again { .. } => None,
         };
-        if let (Some((subscription_id, 0)), Some(status)) = (handshake_of, status) {
-            sqlx::query(
-                "UPDATE subscription SET status = ?2, fault = ?3
-                 WHERE subscription_id = ?1 AND status = 'requested'",
+        let waited_ms = waited.map(|waited| i64::try_from(waited.as_millis()).unwrap_or(i64::MAX));
+        let noting = async move |connection: &mut SqliteConnection| {
+            let handshake_of: Option<(String, i64)> = sqlx::query_as(
+                "UPDATE outbox SET state = ?2, due_at_ms = ?3, tries = tries + 1,
+                     waited_ms = coalesce(?4, waited_ms), failure = ?5
+                 WHERE outbox_id = ?1 AND state = 'waiting' RETURNING subscription_id, event_number",
             )
-            .bind(subscription_id)
-            .bind(status.as_str())
-            .bind(failure)
-            .execute(&mut *transaction)
+            .bind(delivery)
+            .bind(state)
+            .bind(due_at.as_millisecond())
+            .bind(waited_ms)
+            .bind(&failure)
+            .fetch_optional(&mut *connection)
             .await?;
-        }
-        transaction.commit().await
+            if let (Some((subscription_id, 0)), Some(status)) = (handshake_of, status) {
+                sqlx::query(
+                    "UPDATE subscription SET status = ?2, fault = ?3
+                     WHERE subscription_id = ?1 AND status = 'requested'",
+                )
+                .bind(subscription_id)
+                .bind(status.as_str())
+                .bind(failure)
+                .execute(&mut *connection)
+                .await?;
+            }
+            Ok(())
+        };
+        self.writer.run(noting).await
     }
 
     async fn read_lines(&self, after: i64, limit: u32) -> sqlx::Result<Vec<OutboxLine>> {
@@ -257,28 +268,30 @@ impl SqliteStore {
     }
 
     async fn revive(&self, places: &[i64], now: Timestamp) -> sqlx::Result<u64> {
-        let mut transaction = self.begin_writing().await?;
-        let revived: Vec<(String, i64)> = sqlx::query_as(
-            "UPDATE outbox SET state = 'waiting', tries = 0, waited_ms = 0, due_at_ms = ?2
-             WHERE state = 'dead'
-               AND (?1 = '[]' OR outbox_id IN (SELECT value FROM json_each(?1)))
-             RETURNING subscription_id, event_number",
-        )
-        .bind(json(places))
-        .bind(now.as_millisecond())
-        .fetch_all(&mut *transaction)
-        .await?;
-        for (subscription_id, _) in revived.iter().filter(|(_, number)| *number == 0) {
-            sqlx::query(
-                "UPDATE subscription SET status = 'requested', fault = NULL
-                 WHERE subscription_id = ?1 AND status = 'error'",
+        let places = json(places);
+        let reviving = async move |connection: &mut SqliteConnection| {
+            let revived: Vec<(String, i64)> = sqlx::query_as(
+                "UPDATE outbox SET state = 'waiting', tries = 0, waited_ms = 0, due_at_ms = ?2
+                 WHERE state = 'dead'
+                   AND (?1 = '[]' OR outbox_id IN (SELECT value FROM json_each(?1)))
+                 RETURNING subscription_id, event_number",
             )
-            .bind(subscription_id)
-            .execute(&mut *transaction)
+            .bind(places)
+            .bind(now.as_millisecond())
+            .fetch_all(&mut *connection)
             .await?;
-        }
-        transaction.commit().await?;
-        Ok(u64::try_from(revived.len()).unwrap_or(u64::MAX))
+            for (subscription_id, _) in revived.iter().filter(|(_, number)| *number == 0) {
+                sqlx::query(
+                    "UPDATE subscription SET status = 'requested', fault = NULL
+                     WHERE subscription_id = ?1 AND status = 'error'",
+                )
+                .bind(subscription_id)
+                .execute(&mut *connection)
+                .await?;
+            }
+            Ok(u64::try_from(revived.len()).unwrap_or(u64::MAX))
+        };
+        self.writer.run(reviving).await
     }
 }
 

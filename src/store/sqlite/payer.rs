@@ -17,13 +17,13 @@ const TIDIED_AT_ONCE: u32 = 500;
 
 impl SqliteStore {
     pub(super) async fn insert_import(&self, begun_at: Timestamp) -> sqlx::Result<ImportId> {
-        let mut transaction = self.begin_writing().await?;
-        let done = sqlx::query("INSERT INTO payer_import (begun_at_ms, state) VALUES (?1, 'open')")
-            .bind(begun_at.as_millisecond())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(ImportId(done.last_insert_rowid()))
+        let beginning = async move |connection: &mut SqliteConnection| {
+            sqlx::query("INSERT INTO payer_import (begun_at_ms, state) VALUES (?1, 'open')")
+                .bind(begun_at.as_millisecond())
+                .execute(connection)
+                .await
+        };
+        Ok(ImportId(self.writer.run(beginning).await?.last_insert_rowid()))
     }
 
     pub(super) async fn insert_records(
@@ -31,64 +31,29 @@ impl SqliteStore {
         import: ImportId,
         records: &[ImportRecord],
     ) -> sqlx::Result<Vec<usize>> {
-        let mut transaction = self.begin_writing().await?;
-        sqlx::query("SELECT 1 FROM payer_import WHERE import_id = ?1 AND state = 'open'")
-            .bind(import.0)
-            .fetch_one(&mut *transaction)
-            .await?;
-        let mut twice = Vec::new();
-        for (place, record) in records.iter().enumerate() {
-            let done = sqlx::query(
-                "INSERT INTO payer_record (record_key, import_id) VALUES (?1, ?2)
-                 ON CONFLICT DO NOTHING",
-            )
-            .bind(&record.key)
-            .bind(import.0)
-            .execute(&mut *transaction)
-            .await?;
-            if done.rows_affected() == 0 {
-                twice.push(place);
-            } else {
-                insert_content(&mut transaction, import, record).await?;
-            }
-        }
-        transaction.commit().await?;
-        Ok(twice)
+        let records = records.to_vec();
+        let adding = async move |connection: &mut SqliteConnection| {
+            add_records(connection, import, &records).await
+        };
+        self.writer.run(adding).await
     }
 
     pub(super) async fn complete_import(&self, import: ImportId) -> sqlx::Result<()> {
-        let mut transaction = self.begin_writing().await?;
-        sqlx::query(
-            "UPDATE payer_import SET state = 'complete' WHERE import_id = ?1 AND state = 'open'
-             RETURNING import_id",
-        )
-        .bind(import.0)
-        .fetch_one(&mut *transaction)
-        .await?;
-        transaction.commit().await
+        let completing = async move |connection: &mut SqliteConnection| {
+            sqlx::query(
+                "UPDATE payer_import SET state = 'complete' WHERE import_id = ?1 AND state = 'open'
+                 RETURNING import_id",
+            )
+            .bind(import.0)
+            .fetch_one(connection)
+            .await
+            .map(|_| ())
+        };
+        self.writer.run(completing).await
     }
 
     pub(super) async fn tidy_a_little(&self) -> sqlx::Result<bool> {
-        let mut transaction = self.begin_writing().await?;
-        let abandoned = sqlx::query(
-            "DELETE FROM payer_record WHERE (record_key, import_id) IN (
-                 SELECT record_key, import_id FROM payer_record WHERE import_id IN
-                     (SELECT import_id FROM payer_import WHERE state = 'open')
-                 LIMIT ?1)",
-        )
-        .bind(TIDIED_AT_ONCE)
-        .execute(&mut *transaction)
-        .await?;
-        let there_is_more = if abandoned.rows_affected() > 0 {
-            true
-        } else {
-            sqlx::query("DELETE FROM payer_import WHERE state = 'open'")
-                .execute(&mut *transaction)
-                .await?;
-            tidy_replaced(&mut transaction).await?
-        };
-        transaction.commit().await?;
-        Ok(there_is_more)
+        self.writer.run(tidy).await
     }
 
     /// All parts are read in one transaction, so that they belong together.
@@ -98,17 +63,14 @@ impl SqliteStore {
         npis: &[Npi],
     ) -> sqlx::Result<PayerFacts> {
         let mut snapshot = self.readers.begin().await?;
-        let has_roster: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM payer_import CROSS JOIN enrolment USING (import_id)
-                            WHERE state <> 'open')",
-        )
-        .fetch_one(&mut *snapshot)
-        .await?;
-        let mut facts = PayerFacts { has_roster, ..PayerFacts::default() };
-        if !member_id.is_empty() {
-            facts.authorizations = cases::authorizations(&mut snapshot, member_id).await?;
-            facts.enrolments = enrolments(&mut snapshot, member_id).await?;
-            facts.claims = claims(&mut snapshot, member_id).await?;
+        let rows = sqlx::query(HELD_OF_MEMBER)
+            .bind(member_id)
+            .bind(limit())
+            .fetch_all(&mut *snapshot)
+            .await?;
+        let mut facts = PayerFacts::default();
+        for row in &rows {
+            take_row(&mut facts, row)?;
         }
         for npi in npis {
             facts.directory.extend(directory(&mut snapshot, *npi).await?);
@@ -118,6 +80,52 @@ impl SqliteStore {
             || facts.directory.len() > MOST_ROWS;
         Ok(facts)
     }
+}
+
+async fn add_records(
+    connection: &mut SqliteConnection,
+    import: ImportId,
+    records: &[ImportRecord],
+) -> sqlx::Result<Vec<usize>> {
+    sqlx::query("SELECT 1 FROM payer_import WHERE import_id = ?1 AND state = 'open'")
+        .bind(import.0)
+        .fetch_one(&mut *connection)
+        .await?;
+    let mut twice = Vec::new();
+    for (place, record) in records.iter().enumerate() {
+        let done = sqlx::query(
+            "INSERT INTO payer_record (record_key, import_id) VALUES (?1, ?2)
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(&record.key)
+        .bind(import.0)
+        .execute(&mut *connection)
+        .await?;
+        if done.rows_affected() == 0 {
+            twice.push(place);
+        } else {
+            insert_content(connection, import, record).await?;
+        }
+    }
+    Ok(twice)
+}
+
+/// Deletes a few of the records that do not count; whether there may be more.
+async fn tidy(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    let abandoned = sqlx::query(
+        "DELETE FROM payer_record WHERE (record_key, import_id) IN (
+             SELECT record_key, import_id FROM payer_record WHERE import_id IN
+                 (SELECT import_id FROM payer_import WHERE state = 'open')
+             LIMIT ?1)",
+    )
+    .bind(TIDIED_AT_ONCE)
+    .execute(&mut *connection)
+    .await?;
+    if abandoned.rows_affected() > 0 {
+        return Ok(true);
+    }
+    sqlx::query("DELETE FROM payer_import WHERE state = 'open'").execute(&mut *connection).await?;
+    tidy_replaced(connection).await
 }
 
 /// One more than is read at most, so that it can be told whether there is more.
@@ -243,38 +251,48 @@ async fn insert_directory_entry(
 
 // The tables are read by their own index first: of a million rows a few belong to one member.
 
-async fn enrolments(
-    connection: &mut SqliteConnection,
-    member_id: &str,
-) -> sqlx::Result<Vec<Enrolment>> {
-    let rows = sqlx::query(
-        "SELECT enrolment.* FROM enrolment CROSS JOIN held_record USING (record_key, import_id)
-         WHERE member_id = ?1 ORDER BY record_key LIMIT ?2",
-    )
-    .bind(member_id)
-    .bind(limit())
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(enrolment_from).collect()
-}
+/// What is held of one member, `$1`, who may be nobody, in one step: each is a turn on the thread
+/// that SQLite runs on. The column `part` says of what a row is one.
+const HELD_OF_MEMBER: &str = "
+    SELECT 'roster' AS part FROM payer_import CROSS JOIN enrolment USING (import_id)
+    WHERE state <> 'open' LIMIT 1;
 
-async fn claims(
-    connection: &mut SqliteConnection,
-    member_id: &str,
-) -> sqlx::Result<Vec<BilledClaim>> {
-    let rows = sqlx::query(
-        "SELECT name, resource
-         FROM billed_claim CROSS JOIN held_record USING (record_key, import_id)
-         WHERE member_id = ?1 ORDER BY record_key LIMIT ?2",
-    )
-    .bind(member_id)
-    .bind(limit())
-    .fetch_all(connection)
-    .await?;
-    let claim = |row: &SqliteRow| {
-        Ok(BilledClaim { name: row::text(row, "name")?, resource: row::text(row, "resource")? })
-    };
-    rows.iter().map(claim).collect()
+    SELECT 'approvals' AS part, approvals FROM member_approvals
+    WHERE member_id = $1 AND $1 <> '';
+
+    SELECT 'authorization' AS part, answer_line.*, client, content_digest
+    FROM issued_number
+    JOIN prior_auth_case ON prior_auth_case.case_id = issued_number.case_id
+    JOIN answer_line ON answer_line.case_id = issued_number.case_id
+                    AND answer_line.answer_number = prior_auth_case.current_answer
+                    AND answer_line.authorization_number = issued_number.number
+    JOIN submission ON submission.submission_id =
+         (SELECT min(submission_id) FROM submission AS opening
+          WHERE opening.case_id = issued_number.case_id)
+    WHERE issued_number.member_id = $1 AND $1 <> '' AND issued_number.series = 'authorization'
+    ORDER BY issue_id DESC, line_sequence LIMIT 50;
+
+    SELECT 'enrolment' AS part, enrolment.*
+    FROM enrolment CROSS JOIN held_record USING (record_key, import_id)
+    WHERE member_id = $1 AND $1 <> '' ORDER BY record_key LIMIT $2;
+
+    SELECT 'claim' AS part, name, resource
+    FROM billed_claim CROSS JOIN held_record USING (record_key, import_id)
+    WHERE member_id = $1 AND $1 <> '' ORDER BY record_key LIMIT $2;
+";
+
+fn take_row(facts: &mut PayerFacts, row: &SqliteRow) -> sqlx::Result<()> {
+    match &*row::text(row, "part")? {
+        "roster" => facts.has_roster = true,
+        "approvals" => facts.approvals = cases::approvals_from(row)?,
+        "authorization" => facts.authorizations.extend(cases::authorization_row_from(row)?),
+        "enrolment" => facts.enrolments.push(enrolment_from(row)?),
+        _ => facts.claims.push(BilledClaim {
+            name: row::text(row, "name")?,
+            resource: row::text(row, "resource")?,
+        }),
+    }
+    Ok(())
 }
 
 async fn directory(

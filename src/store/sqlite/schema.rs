@@ -3,16 +3,17 @@
 //! A migration that was released is never edited: the store knows it by its checksum.
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{SqlSafeStr, SqlitePool};
+use sqlx::{SqlSafeStr, SqliteConnection, SqlitePool};
 
 use crate::store::StoreError;
 
 /// Version, what it does, SQL. The versions rise.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "cases and assertions", include_str!("migrations/0001_cases_and_assertions.sql")),
     (2, "payer records", include_str!("migrations/0002_payer_records.sql")),
     (3, "case life", include_str!("migrations/0003_case_life.sql")),
     (4, "subscriptions", include_str!("migrations/0004_subscriptions.sql")),
+    (5, "packed bodies", include_str!("migrations/0005_packed_bodies.sql")),
 ];
 
 /// The newest version that this release knows.
@@ -36,7 +37,7 @@ pub(super) async fn expect_up_to_date(reader: &SqlitePool) -> Result<(), StoreEr
 }
 
 /// Applies what the file lacks, each version in a transaction of its own.
-pub(super) async fn bring_up_to_date(writer: &SqlitePool) -> Result<(), StoreError> {
+pub(super) async fn bring_up_to_date(writer: &mut SqliteConnection) -> Result<(), StoreError> {
     let migrations = MIGRATIONS.iter().map(|(version, title, sql)| {
         Migration::new(*version, (*title).into(), MigrationType::Simple, sql.into_sql_str(), false)
     });

@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::{SqliteStore, cases, row};
+use super::{SqliteStore, cases, packed, row};
 use crate::store::{
     CaseId, Likeness, ReceivedRequest, ReceivedSubmission, RequestPlace, Saved, StoredAnswer,
     SubmissionKey, SubmissionRecord,
@@ -17,33 +17,13 @@ impl SqliteStore {
         find_repeat(&mut *self.readers.acquire().await?, key).await
     }
 
-    /// The lock is taken before the look for a repeat, so that of two at once the second sees the
-    /// first.
     pub(super) async fn write_submission(&self, record: &SubmissionRecord) -> sqlx::Result<Saved> {
-        let mut transaction = self.begin_writing().await?;
-        if let Some(answer) = find_repeat(&mut transaction, &record.key).await? {
-            transaction.rollback().await?;
-            return Ok(Saved::AlreadyThere(answer));
-        }
-        insert_case(&mut transaction, record).await?;
-        let opening = Received {
-            key: &record.key,
-            bundle_identifier: record.bundle_identifier.as_deref(),
-            claim_identifier: record.claim_identifier.as_deref(),
-            body: &record.body,
-            guide: &record.answer.guide,
+        let body = packed::pack(&record.body);
+        let record = SubmissionRecord { body: String::new(), ..record.clone() };
+        let saving = async move |connection: &mut SqliteConnection| {
+            save_submission(connection, &record, &body).await
         };
-        insert_submission(&mut transaction, &record.case_id, 1, &opening).await?;
-        cases::insert_answer(&mut transaction, &record.case_id, 1, &record.answer).await?;
-        cases::insert_audit(
-            &mut transaction,
-            (&record.key.client, "submission-answered"),
-            &record.case_id,
-            record.answer.given_at,
-        )
-        .await?;
-        transaction.commit().await?;
-        Ok(Saved::Stored)
+        self.writer.run(saving).await
     }
 
     pub(super) async fn read_similar(&self, likeness: &Likeness) -> sqlx::Result<Vec<CaseId>> {
@@ -79,10 +59,11 @@ impl SqliteStore {
         };
         let rows = sqlx::query(
             "SELECT * FROM (
-                 SELECT * FROM (SELECT 0 AS kind, submission_id AS row, case_id, received_at_ms, body
+                 SELECT * FROM (SELECT 0 AS kind, submission_id AS row, case_id, received_at_ms,
+                                       body, body_packed
                      FROM submission WHERE submission_id > ?1 ORDER BY submission_id LIMIT ?3)
                  UNION ALL
-                 SELECT * FROM (SELECT 1, hook_call_id, NULL, given_at_ms, request
+                 SELECT * FROM (SELECT 1, hook_call_id, NULL, given_at_ms, request, request_packed
                      FROM hook_call WHERE hook_call_id > ?2 ORDER BY hook_call_id LIMIT ?3))
              ORDER BY kind, row LIMIT ?3",
         )
@@ -106,8 +87,35 @@ fn received(row: &SqliteRow) -> sqlx::Result<ReceivedRequest> {
         },
         case_id: is_submission.then(|| row::case_id(row)).transpose()?,
         received_at: row::timestamp(row, "received_at_ms")?,
-        body: row::text(row, "body")?,
+        body: packed::text(row, "body", "body_packed")?,
     })
+}
+
+/// The look for a repeat is part of the write, so that of two at once the second sees the first.
+async fn save_submission(
+    connection: &mut SqliteConnection,
+    record: &SubmissionRecord,
+    body: &[u8],
+) -> sqlx::Result<Saved> {
+    if let Some(answer) = find_repeat(connection, &record.key).await? {
+        return Ok(Saved::AlreadyThere(answer));
+    }
+    if cases::is_too_early(connection, &record.member_id, record.judged_after).await? {
+        return Ok(Saved::JudgedTooEarly);
+    }
+    insert_case(connection, record).await?;
+    let opening = Received {
+        key: &record.key,
+        bundle_identifier: record.bundle_identifier.as_deref(),
+        claim_identifier: record.claim_identifier.as_deref(),
+        body,
+        guide: &record.answer.guide,
+    };
+    insert_submission(connection, &record.case_id, 1, &opening).await?;
+    cases::insert_answer(connection, &record.case_id, 1, &record.answer).await?;
+    let by = (&*record.key.client, "submission-answered");
+    cases::insert_audit(connection, by, &record.case_id, record.answer.given_at).await?;
+    Ok(Saved::Stored)
 }
 
 /// The current answer of the latest case that was opened with this key (ruling 31).
@@ -161,7 +169,8 @@ pub(super) struct Received<'r> {
     pub(super) key: &'r SubmissionKey,
     pub(super) bundle_identifier: Option<&'r str>,
     pub(super) claim_identifier: Option<&'r str>,
-    pub(super) body: &'r str,
+    /// Packed.
+    pub(super) body: &'r [u8],
     pub(super) guide: &'r str,
 }
 
@@ -175,8 +184,8 @@ pub(super) async fn insert_submission(
     sqlx::query(
         "INSERT INTO submission
              (case_id, client, content_digest, received_at_ms, guide, bundle_identifier,
-              claim_identifier, answer_number, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+              claim_identifier, answer_number, body, body_packed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, '', ?9)",
     )
     .bind(case_id.as_str())
     .bind(&received.key.client)
@@ -213,6 +222,6 @@ pub(super) async fn newest_submission(
         guide: row::text(&row, "guide")?,
         bundle_identifier: row::maybe_text(&row, "bundle_identifier")?,
         claim_identifier: row::maybe_text(&row, "claim_identifier")?,
-        body: row::text(&row, "body")?,
+        body: packed::text(&row, "body", "body_packed")?,
     })
 }

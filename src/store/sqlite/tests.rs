@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::contract::{case_id, outbox_contract, store_contract, submission};
+use crate::store::contract::{approved, case_id, outbox_contract, store_contract, submission};
 
 async fn open_empty() -> (TempDir, Arc<dyn Store>) {
     let folder = tempfile::tempdir().unwrap();
@@ -76,7 +76,7 @@ async fn a_file_of_a_newer_release_is_refused() {
     run_sql(folder.path(), newer).await.unwrap();
 
     let error = SqliteStore::open(folder.path()).await.unwrap_err();
-    assert!(matches!(error, StoreError::NewerSchema { found: 999, known: 4 }), "{error:?}");
+    assert!(matches!(error, StoreError::NewerSchema { found: 999, known: 5 }), "{error:?}");
     assert!(error.to_string().contains("schema version 999"), "{error}");
 }
 
@@ -149,6 +149,102 @@ async fn a_dropped_future_leaves_everything_or_nothing() {
 }
 
 #[tokio::test]
+async fn jobs_that_wait_share_a_commit_and_one_that_fails_is_undone_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(folder.path()).await.unwrap());
+    let (go, wait) = tokio::sync::oneshot::channel::<()>();
+    let holding = Arc::clone(&store);
+    let held = tokio::spawn(async move {
+        holding.writer.run(async move |_: &mut SqliteConnection| Ok(wait.await.is_ok())).await
+    });
+    // The first job is alone in its transaction; those that come meanwhile wait together.
+    let mut jobs = Vec::new();
+    for number in 0..20_u32 {
+        let mut record = submission(&format!("case-{number}"), 'a', 0);
+        record.key.repeat_window = Duration::ZERO;
+        if number % 5 == 1 {
+            record.answer.lines[0].trace = "{".into();
+        }
+        let store = Arc::clone(&store);
+        jobs.push(tokio::spawn(async move { store.save_submission(&record).await }));
+        tokio::task::yield_now().await;
+    }
+    // Whoever reads while the last job runs sees none of those before it.
+    let (reader, file) = (Arc::clone(&store), folder.path().join(FILE_NAME));
+    let job = async move |_: &mut SqliteConnection| {
+        let mut apart = SqliteConnectOptions::new().filename(file).connect().await?;
+        sqlx::query_scalar("SELECT count(*) FROM prior_auth_case").fetch_one(&mut apart).await
+    };
+    let last = tokio::spawn(async move { reader.writer.run::<i64>(job).await });
+    tokio::task::yield_now().await;
+    go.send(()).unwrap();
+    assert!(held.await.unwrap().unwrap());
+    for (number, job) in jobs.into_iter().enumerate() {
+        let saved = job.await.unwrap();
+        assert_eq!(saved.is_ok(), number % 5 != 1, "{number}: {saved:?}");
+    }
+    assert_eq!(last.await.unwrap().unwrap(), 0);
+    assert_eq!(count(&store, "SELECT count(*) FROM prior_auth_case").await, 16);
+    assert_eq!(count(&store, "SELECT count(*) FROM audit").await, 16);
+}
+
+#[tokio::test]
+async fn a_caller_that_went_away_leaves_a_job_that_ends_before_the_store_is_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).await.unwrap();
+    let record = submission("first", 'a', 0);
+    let mut saving = store.save_submission(&record);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(saving.as_mut().poll(&mut context).is_pending());
+    drop(saving);
+    store.close().await.unwrap();
+    let reopened = SqliteStore::open(folder.path()).await.unwrap();
+    assert!(reopened.case(&case_id("first")).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_approval_that_another_one_came_before_is_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = SqliteStore::open(folder.path()).await.unwrap();
+    let other = SqliteStore::open(folder.path()).await.unwrap();
+    let seen = one.payer_facts("M-100", &[]).await.unwrap().approvals;
+    let approval = |case: &str, content: char| {
+        let mut record = submission(case, content, 0);
+        record.answer.lines = vec![approved(1, case)];
+        record.judged_after = Some(seen);
+        record
+    };
+    assert_eq!(one.save_submission(&approval("first", 'a')).await.unwrap(), Saved::Stored);
+    let late = approval("second", 'b');
+    assert_eq!(other.save_submission(&late).await.unwrap(), Saved::JudgedTooEarly);
+    assert_eq!(other.case(&case_id("second")).await.unwrap(), None);
+    // Another member's approval is none of this one's, and what is judged again is stored.
+    let mut stranger = approval("third", 'c');
+    stranger.member_id = "M-200".into();
+    assert_eq!(other.save_submission(&stranger).await.unwrap(), Saved::Stored);
+    let now = other.payer_facts("M-100", &[]).await.unwrap().approvals;
+    let again = SubmissionRecord { judged_after: Some(now), ..late };
+    assert_eq!(other.save_submission(&again).await.unwrap(), Saved::Stored);
+}
+
+#[tokio::test]
+async fn bodies_that_an_older_release_stored_are_read_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).await.unwrap();
+    store.save_submission(&submission("first", 'a', 0)).await.unwrap();
+    run_sql(folder.path(), "UPDATE submission SET body = 'as it was', body_packed = NULL")
+        .await
+        .unwrap();
+    let file = store.case(&case_id("first")).await.unwrap().unwrap();
+    assert_eq!(file.submission.body, "as it was");
+    let received = store.received_requests(None, 9).await.unwrap();
+    assert_eq!(received[0].body, "as it was");
+    run_sql(folder.path(), "UPDATE submission SET body_packed = x'ffffffff00'").await.unwrap();
+    let error = store.case(&case_id("first")).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreadable { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn the_audit_cannot_be_changed_or_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).await.unwrap();
@@ -164,12 +260,15 @@ async fn the_audit_cannot_be_changed_or_deleted() {
 async fn commits_are_synced_and_readers_cannot_write() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).await.unwrap();
-    let mode: String =
-        sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.writer).await.unwrap();
-    let synced: i64 =
-        sqlx::query_scalar("PRAGMA synchronous").fetch_one(&store.writer).await.unwrap();
-    let keys: i64 =
-        sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(&store.writer).await.unwrap();
+    let asking = async |connection: &mut SqliteConnection| {
+        let mode: String =
+            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
+        let synced: i64 =
+            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *connection).await?;
+        let keys: i64 = sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(connection).await?;
+        Ok((mode, synced, keys))
+    };
+    let (mode, synced, keys) = store.writer.run(asking).await.unwrap();
     assert_eq!((mode.as_str(), synced, keys), ("wal", 2, 1));
     let write = sqlx::query("DELETE FROM number_series").execute(&store.readers).await;
     assert!(write.is_err(), "{write:?}");
