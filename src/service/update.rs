@@ -157,7 +157,7 @@ impl Service {
         Ok(case.filter(|case| {
             !incoming.member.is_empty()
                 && case.summary.member_id == incoming.member
-                && case.submission.client == incoming.key.client
+                && case.opened_by == incoming.key.client
         }))
     }
 

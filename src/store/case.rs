@@ -214,7 +214,9 @@ pub struct CaseFile {
     pub answer: StoredAnswer,
     /// The lines of the current answer, by sequence.
     pub lines: Vec<LineRecord>,
-    /// Its newest submission, which says what is asked for now.
+    /// Our name of the client that opened it.
+    pub opened_by: String,
+    /// Its newest submission, which says what is asked for now; anybody with evidence may have sent it.
     pub submission: ReceivedSubmission,
 }
 

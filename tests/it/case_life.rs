@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::clients::{bearer, two_clients};
 use crate::harness::{Answer, FHIR_JSON, Server, extensions, fixture, json};
 use crate::pas::{VERSIONS, action, actions, claim_response, number};
 
@@ -590,5 +591,23 @@ fn an_attachment_may_name_the_patient_by_an_identifier() {
         result["subject"] = json!({ "identifier": { "system": system, "value": "MRN-1002" } });
         let taken = attach(&server, &attachment("ITM-1002-1", &member_of(PENDED), &result));
         assert_eq!(taken.text.contains("still waits"), waits, "{}", taken.text);
+    }
+}
+
+#[test]
+fn evidence_of_another_client_does_not_take_the_case_from_the_one_that_opened_it() {
+    let server = Server::configured(two_clients);
+    let post = |path: &str, client: &str, body: String| {
+        let request = server.posting(path, FHIR_JSON, body);
+        server.send(request.header("authorization", bearer(client, path)))
+    };
+    let submit = "/pas/2.2.1/Claim/$submit";
+    assert_eq!(actions(&post(submit, "lakeside", fixture(PENDED))), ["A4"]);
+    let result = attachment("ITM-1002-1", &member_of(PENDED), &missing_result());
+    let taken = post("/pas/2.2.1/$submit-attachment", "harbor", result.to_string());
+    assert!(taken.text.contains("no line of the request waits any more"), "{}", taken.text);
+    for (client, outcome) in [("harbor", "error"), ("lakeside", "complete")] {
+        let answer = post(submit, client, update(PENDED, |_| {}));
+        assert_eq!(claim_response(&answer)["outcome"], outcome, "{client}");
     }
 }

@@ -47,10 +47,12 @@ impl SqliteStore {
         .await?;
         let submission =
             submissions::newest_submission(&mut snapshot, case_id, answer_number).await?;
+        let opened_by = submissions::first_client(&mut snapshot, case_id).await?;
         Ok(Some(CaseFile {
             state: row::state(&answer)?,
             answer: answer_from(&answer)?,
             lines: lines.iter().map(line_from).collect::<sqlx::Result<_>>()?,
+            opened_by,
             submission,
             summary,
         }))

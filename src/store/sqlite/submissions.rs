@@ -201,6 +201,19 @@ pub(super) async fn insert_submission(
     .map(|_| ())
 }
 
+/// The client whose submission opened a case.
+pub(super) async fn first_client(
+    connection: &mut SqliteConnection,
+    case_id: &CaseId,
+) -> sqlx::Result<String> {
+    sqlx::query_scalar(
+        "SELECT client FROM submission WHERE case_id = ?1 ORDER BY submission_id LIMIT 1",
+    )
+    .bind(case_id.as_str())
+    .fetch_one(connection)
+    .await
+}
+
 /// The newest submission of a case that an answer took into account.
 pub(super) async fn newest_submission(
     connection: &mut SqliteConnection,
