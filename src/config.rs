@@ -32,7 +32,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::auth::{ClientError, Clients, Registration, Replay, SigningAlgorithm};
-use crate::notify::Origin;
+use crate::outbound::Origin;
 use crate::service::notify::NotifyTerms;
 use crate::service::scenario::Scenarios;
 

@@ -17,7 +17,7 @@ pub use order::{
     Amount, CoverageStanding, DateOrigin, Line, Membership, Order, Patient, Prescriber, Product,
     Reason, Repeat, ServiceDate, Setting, Site, Specialty, Stated,
 };
-pub use source::{FactId, Gap, Source, SourceKind};
+pub use source::{FactId, Gap, Source, SourceKind, Unread};
 
 /// Everything that is known about one order.
 #[derive(Clone, Copy, Debug)]

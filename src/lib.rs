@@ -14,7 +14,7 @@
 //! | 7 | [`cli`], [`config`], [`telemetry`], [`profiles`], [`rehearsal`]: arguments, settings, logs, files, cases |
 //! | 6 | [`http`]: the router, and the only place that knows status codes |
 //! | 5 | [`service`]: what the service does, each as one function |
-//! | 4 | [`store`]: what has to last; [`auth`]: who calls; [`notify`]: calls to clients' endpoints |
+//! | 4 | [`store`]: what has to last; [`auth`]: who calls; [`ehr`]: the caller's own data; [`notify`]: notifications; [`outbound`]: where calls may go |
 //! | 3 | [`intake`]: from the wire to facts; [`render`]: from determinations to the wire; [`hooks`]: which hooks are answered |
 //! | 2 | [`policy`]: policies as data, and the one evaluator |
 //! | 1 | [`facts`]: what was stated, with its source; [`fhir`], [`cds`]: the wire; [`ig`]: the guides' words |
@@ -52,6 +52,7 @@ pub mod auth;
 pub mod cds;
 pub mod cli;
 pub mod config;
+pub mod ehr;
 pub mod facts;
 pub mod fhir;
 pub mod hooks;
@@ -59,6 +60,7 @@ pub mod http;
 pub mod ig;
 pub mod intake;
 pub mod notify;
+pub mod outbound;
 pub mod policy;
 pub mod profiles;
 pub mod rehearsal;

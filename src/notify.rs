@@ -1,23 +1,19 @@
 //! Floor 4: notifications to endpoints that clients named.
 //!
-//! The one place from which this service calls others, so that the rules of where it may call
-//! stand here too ([`EndpointRules`]).
+//! Where they may go, [`crate::outbound`] says.
 //! Refuses to know what a notification says, and when it is sent.
 //!
 //! Invariants:
-//! - No redirect is followed, no proxy used, no answer's body read.
-//! - The address that is connected to is one that was checked.
+//! - No answer's body is read.
 //! - No error and no log line holds an endpoint, a header or a body.
 
-mod address;
-mod endpoint;
 mod http;
 
 use std::future::Future;
 use std::pin::Pin;
 
-pub use endpoint::{EndpointFault, EndpointRules, Origin};
-pub use http::{CourierError, HttpCourier};
+use crate::outbound::EndpointFault;
+pub use http::HttpCourier;
 
 /// A notification on its way.
 #[derive(Clone, PartialEq, Eq)]

@@ -22,6 +22,7 @@ pub mod registry;
 pub mod scene;
 pub mod shelf;
 pub mod standing;
+mod unread;
 
 pub use evaluate::evaluate;
 pub use finding::{Cited, Determination, Finding, Lack, PolicyId, SetAside, Verdict};

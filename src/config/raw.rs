@@ -9,7 +9,7 @@ use toml::Spanned;
 
 use super::{ClientSettings, Config, ConfigError, LogFormat, MAX_CLIENTS};
 use crate::auth::{Replay, SigningAlgorithm};
-use crate::notify::Origin;
+use crate::outbound::Origin;
 use crate::service::notify::NotifyTerms;
 
 /// From a kibibyte to 256 MiB.

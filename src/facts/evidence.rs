@@ -5,7 +5,7 @@
 
 use crate::terms::{Concept, Span, When};
 
-use super::source::{FactId, Source};
+use super::source::{FactId, Source, Unread};
 
 /// All records about the patient.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +33,8 @@ pub struct Evidence {
     pub mentions: Vec<(Concept, Source)>,
     /// Authorizations in our own store.
     pub authorizations: Vec<Authorization>,
+    /// What could not be read in full.
+    pub unread: Vec<Unread>,
 }
 
 /// A Condition.

@@ -63,6 +63,19 @@ impl Source {
     }
 }
 
+/// A kind of record that could not be read in full because something went wrong (crd.md 3.9):
+/// nobody knows what else there is.
+///
+/// Not the same as records that are not there. What is known stays known; only what rests on having
+/// read everything does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The resource type.
+    pub kind: Box<str>,
+    /// What went wrong, in words without patient data.
+    pub why: Box<str>,
+}
+
 /// Something in the request that could not be used: data lost on the way to a fact.
 ///
 /// A gap never decides; it explains why an expected fact is not there.

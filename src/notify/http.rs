@@ -1,63 +1,32 @@
 //! Letters by HTTP.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Method};
 
-use super::endpoint::Reach;
-use super::{Courier, EndpointFault, EndpointRules, Letter, Sending, Undelivered};
+use super::{Courier, Letter, Sending, Undelivered};
+use crate::outbound::{EndpointFault, EndpointRules, Lines, LinesError};
 
 /// A courier that posts letters to endpoints, within the rules.
 #[derive(Debug)]
 pub struct HttpCourier {
     rules: EndpointRules,
-    any: Client,
-    public: Client,
-    loopback: Client,
+    lines: Lines,
 }
-
-/// The client could not be built: the system has no certificates, or no randomness.
-#[derive(Debug, thiserror::Error)]
-#[error("preparing to send notifications")]
-pub struct CourierError(#[from] reqwest::Error);
 
 impl HttpCourier {
     /// A courier that waits for `timeout` at most, from looking the host up to the answer.
     ///
     /// # Errors
     /// The HTTP client cannot be built.
-    pub fn new(rules: EndpointRules, timeout: Duration) -> Result<HttpCourier, CourierError> {
-        let client = |reach| {
-            Client::builder()
-                .no_proxy()
-                .redirect(Policy::none())
-                .retry(reqwest::retry::never())
-                .connect_timeout(timeout)
-                .timeout(timeout)
-                .pool_max_idle_per_host(1)
-                .user_agent(concat!("priorauth/", env!("CARGO_PKG_VERSION")))
-                .dns_resolver(std::sync::Arc::new(Resolver(reach)))
-                .build()
-        };
-        Ok(HttpCourier {
-            rules,
-            any: client(Reach::Any)?,
-            public: client(Reach::Public)?,
-            loopback: client(Reach::Loopback)?,
-        })
+    pub fn new(rules: EndpointRules, timeout: Duration) -> Result<HttpCourier, LinesError> {
+        Ok(HttpCourier { rules, lines: Lines::new(timeout, 1)? })
     }
 
     async fn post(&self, letter: &Letter) -> Result<(), Undelivered> {
-        let (url, reach) = self.rules.judge(&letter.endpoint).map_err(Undelivered::NotAllowed)?;
-        let client = match reach {
-            Reach::Any => &self.any,
-            Reach::Public => &self.public,
-            Reach::Loopback => &self.loopback,
-        };
+        let (client, url) =
+            self.lines.to(&letter.endpoint, &self.rules).map_err(Undelivered::NotAllowed)?;
         let headers = headers(letter).ok_or(Undelivered::Header)?;
         let request = client.request(Method::POST, url).headers(headers);
         let sent = request.body(letter.body.clone()).send().await;
@@ -74,7 +43,7 @@ impl HttpCourier {
 
 impl Courier for HttpCourier {
     fn may_call(&self, endpoint: &str) -> Result<(), EndpointFault> {
-        self.rules.judge(endpoint).map(|_| ())
+        self.lines.to(endpoint, &self.rules).map(|_| ())
     }
 
     fn send<'a>(&'a self, letter: &'a Letter) -> Sending<'a> {
@@ -96,41 +65,9 @@ fn headers(letter: &Letter) -> Option<HeaderMap> {
     Some(headers)
 }
 
-/// Looks a name up and hands out the addresses that may be called, so that what was checked is
-/// what is connected to.
-#[derive(Debug)]
-struct Resolver(Reach);
-
-#[derive(Debug, thiserror::Error)]
-#[error("none of the addresses may be called")]
-struct NoAddress;
-
-impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-            let good: Vec<SocketAddr> = found.filter(|it| reach.includes(it.ip())).collect();
-            if good.is_empty() {
-                return Err(NoAddress.into());
-            }
-            let addresses: Addrs = Box::new(good.into_iter());
-            Ok(addresses)
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn a_name_leads_only_to_addresses_that_may_be_called() {
-        let resolve = |reach| Resolver(reach).resolve("localhost".parse().unwrap());
-        assert!(resolve(Reach::Public).await.is_err());
-        let loopback: Vec<SocketAddr> = resolve(Reach::Loopback).await.unwrap().collect();
-        assert!(!loopback.is_empty() && loopback.iter().all(|it| it.ip().is_loopback()));
-    }
 
     #[tokio::test]
     async fn a_courier_without_a_list_never_connects_to_loopback() {

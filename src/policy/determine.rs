@@ -70,6 +70,7 @@ mod tests {
             set_aside: Vec::new(),
             needs: Vec::new(),
             lack,
+            unread: Vec::new(),
         }
     }
 

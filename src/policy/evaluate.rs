@@ -86,6 +86,11 @@ fn findings(edition: &Edition, text: &Text, case: Case<'_>, as_of: Day) -> Vec<F
 impl Condition {
     /// What it comes to before `scene`.
     pub(super) fn judge(&self, scene: &Scene<'_>) -> Outcome {
+        let outcome = self.judge_what_is_there(scene);
+        self.withhold(&scene.case.evidence.unread, outcome)
+    }
+
+    fn judge_what_is_there(&self, scene: &Scene<'_>) -> Outcome {
         match self {
             Condition::DiagnosisWithExtent(condition) => condition.judge(scene),
             Condition::AgeAtService(condition) => condition.judge(scene),
@@ -116,6 +121,7 @@ fn finding(clause: &Clause, outcome: Outcome) -> Finding {
         set_aside: outcome.set_aside,
         needs: outcome.needs,
         lack: outcome.lack,
+        unread: outcome.unread,
     }
 }
 

@@ -33,6 +33,9 @@ pub struct Finding {
     pub needs: Vec<String>,
     /// Of an unknown: what kind it is.
     pub lack: Option<Lack>,
+    /// Of an unknown: the records that could not be read, in sentences. What they hold might
+    /// settle it.
+    pub unread: Vec<String>,
 }
 
 /// Why a clause is unknown.

@@ -76,13 +76,22 @@ pub struct Outcome {
     pub needs: Vec<String>,
     /// What kind of unknown it is.
     pub lack: Option<Lack>,
+    /// Of an unknown: the records that could not be read, in sentences.
+    pub unread: Vec<String>,
 }
 
 impl Outcome {
     /// It holds, by these facts.
     #[must_use]
     pub fn met(counted: Vec<Cited>) -> Outcome {
-        Outcome { truth: Truth::Met, counted, set_aside: Vec::new(), needs: Vec::new(), lack: None }
+        Outcome {
+            truth: Truth::Met,
+            counted,
+            set_aside: Vec::new(),
+            needs: Vec::new(),
+            lack: None,
+            unread: Vec::new(),
+        }
     }
 
     /// It does not hold, by these facts.

@@ -322,6 +322,7 @@ mod tests {
             set_aside: vec![SetAside { source: at, why: "refuted\u{202e}".into() }],
             needs: vec!["b\r\nc".into()],
             lack: None,
+            unread: Vec::new(),
         };
         assert_eq!(
             evidence(&finding),

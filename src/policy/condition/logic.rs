@@ -98,11 +98,8 @@ fn combined(parts: Vec<Outcome>, whole: Whole) -> Outcome {
     for part in deciding {
         outcome.counted.extend(part.counted);
         outcome.set_aside.extend(part.set_aside);
-        for need in part.needs {
-            if !outcome.needs.contains(&need) {
-                outcome.needs.push(need);
-            }
-        }
+        add_new(&mut outcome.needs, part.needs);
+        add_new(&mut outcome.unread, part.unread);
     }
     // What is known beside an unknown stays visible to who has to settle it.
     if truth == Truth::Unknown {
@@ -117,6 +114,14 @@ fn combined(parts: Vec<Outcome>, whole: Whole) -> Outcome {
         is_new
     });
     outcome
+}
+
+fn add_new(texts: &mut Vec<String>, more: Vec<String>) {
+    for text in more {
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
 }
 
 /// The kind of an unknown whole.

@@ -50,6 +50,7 @@ fn finding(clause: &str, title: &str, truth: Truth) -> Finding {
             .into_iter()
             .collect(),
         lack: (!is_known).then_some(Lack::Evidence),
+        unread: Vec::new(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where notifications may go.
+//! Where calls may go.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -40,7 +40,8 @@ impl Origin {
         Ok(Origin::of(&url))
     }
 
-    fn of(url: &Url) -> Origin {
+    /// The origin of a URL.
+    pub(crate) fn of(url: &Url) -> Origin {
         Origin(url.origin().ascii_serialization())
     }
 }
@@ -55,7 +56,7 @@ pub enum EndpointFault {
     #[error("the endpoint must be https")]
     NotEncrypted,
     /// It is not one of those that the operator allows.
-    #[error("this server does not send notifications to that host")]
+    #[error("this server does not call that host")]
     NotAllowed,
     /// It is inside somebody's network.
     #[error("the endpoint must have a public address")]

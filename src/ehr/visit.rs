@@ -1,0 +1,211 @@
+//! One call's questions to one server.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use reqwest::header::{ACCEPT, AUTHORIZATION};
+use reqwest::{Response, Url};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+use super::{EhrLimits, Failure, Token, Wish, answer};
+use crate::outbound::{EndpointRules, Lines, Origin};
+
+/// A server that may be asked, with the token for it.
+#[derive(Debug)]
+pub struct Visit(Arc<Asking>);
+
+#[derive(Debug)]
+struct Asking {
+    limits: EhrLimits,
+    lines: Arc<Lines>,
+    rules: EndpointRules,
+    base: Url,
+    token: Option<Token>,
+    /// How many queries were made, and how many bytes were read.
+    queries: AtomicUsize,
+    bytes: AtomicUsize,
+    _place: OwnedSemaphorePermit,
+}
+
+/// An answer as it was received: one resource of a kind, or a Bundle in which those of that kind
+/// count.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The type that was asked for; whatever else is in it does not count.
+    pub kind: Box<str>,
+    /// The text, which passed the walk of [`crate::fhir::Rules::Lenient`].
+    pub text: Vec<u8>,
+}
+
+impl std::fmt::Debug for Fetched {
+    /// The type and never the text, which is about a patient.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fetched").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// A query that failed, wholly or from some page on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failed {
+    /// What was asked for.
+    pub wish: Wish,
+    /// Why it failed.
+    pub why: Failure,
+}
+
+/// What came of all queries, in the order in which they were wished for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Harvest {
+    /// What was received.
+    pub fetched: Vec<Fetched>,
+    /// What was not.
+    pub failed: Vec<Failed>,
+}
+
+impl Visit {
+    pub(super) fn new(
+        limits: EhrLimits,
+        lines: Arc<Lines>,
+        rules: EndpointRules,
+        base: Url,
+        token: Option<Token>,
+        place: OwnedSemaphorePermit,
+    ) -> Visit {
+        Visit(Arc::new(Asking {
+            limits,
+            lines,
+            rules,
+            base,
+            token,
+            queries: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            _place: place,
+        }))
+    }
+
+    /// The server's base.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        self.0.base.as_str()
+    }
+
+    /// Asks for everything, several at a time, and returns at `deadline` at the latest.
+    pub async fn fetch(&self, wishes: Vec<Wish>, deadline: Instant) -> Harvest {
+        let mut waiting: VecDeque<(usize, Wish)> = wishes.into_iter().enumerate().collect();
+        let mut done: Vec<(usize, Vec<Fetched>, Option<Failed>)> = Vec::new();
+        // Dropped with this future: nothing goes on after the caller went away.
+        let mut running = JoinSet::new();
+        loop {
+            while running.len() < self.0.limits.parallel {
+                let Some((at, wish)) = waiting.pop_front() else { break };
+                let asking = Arc::clone(&self.0);
+                running.spawn(async move {
+                    let (fetched, why) = asking.ask(&wish, deadline).await;
+                    (at, fetched, why.map(|why| Failed { wish, why }))
+                });
+            }
+            match running.join_next().await {
+                Some(Ok(outcome)) => done.push(outcome),
+                // Nothing in it panics, and nobody else ends it.
+                Some(Err(_)) => {}
+                None => break,
+            }
+        }
+        done.sort_by_key(|(at, _, _)| *at);
+        let mut harvest = Harvest::default();
+        for (_, fetched, failed) in done {
+            harvest.fetched.extend(fetched);
+            harvest.failed.extend(failed);
+        }
+        harvest
+    }
+}
+
+impl Asking {
+    /// One query with its pages: what was received, and why that is not all.
+    async fn ask(&self, wish: &Wish, deadline: Instant) -> (Vec<Fetched>, Option<Failure>) {
+        let mut fetched = Vec::new();
+        let why = self.follow(wish, deadline, &mut fetched).await.err();
+        (fetched, why)
+    }
+
+    async fn follow(
+        &self,
+        wish: &Wish,
+        deadline: Instant,
+        fetched: &mut Vec<Fetched>,
+    ) -> Result<(), Failure> {
+        if self.queries.fetch_add(1, Ordering::Relaxed) >= self.limits.queries {
+            return Err(Failure::TooManyQueries);
+        }
+        let mut url = wish.url(&self.base).ok_or(Failure::Id)?;
+        for _ in 0..self.limits.pages {
+            // A page that leads to another origin never sees the token.
+            if !self.rules.allowed.contains(&Origin::of(&url)) {
+                return Err(Failure::Elsewhere);
+            }
+            if Instant::now() >= deadline {
+                return Err(Failure::TooSlow);
+            }
+            let text = match timeout_at(deadline, self.get(&url)).await {
+                Ok(text) => text?,
+                Err(_) => return Err(Failure::TooSlow),
+            };
+            let read = answer::read(wish, &text)?;
+            fetched.push(Fetched { kind: wish.kind().into(), text });
+            if let Some(lacks) = read.lacks {
+                return Err(lacks);
+            }
+            let Some(next) = read.next else { return Ok(()) };
+            url = url.join(&next).map_err(|_| Failure::Elsewhere)?;
+        }
+        Err(Failure::TooManyPages)
+    }
+
+    async fn get(&self, url: &Url) -> Result<Vec<u8>, Failure> {
+        let called = self.lines.to(url.as_str(), &self.rules);
+        let (client, url) = called.map_err(|_| Failure::Elsewhere)?;
+        let mut request = client.get(url).header(ACCEPT, "application/fhir+json");
+        if let Some(Token(value)) = &self.token {
+            request = request.header(AUTHORIZATION, value.clone());
+        }
+        let response = request.send().await.map_err(|error| why(&error))?;
+        if !response.status().is_success() {
+            return Err(Failure::Status(response.status().as_u16()));
+        }
+        self.body(response).await
+    }
+
+    /// Reads the body as it comes, so that a long one is left as soon as it is too long.
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+        let longest = self.limits.answer_bytes;
+        let said = response.content_length().and_then(|it| usize::try_from(it).ok());
+        if said.is_some_and(|length| length > longest) {
+            return Err(Failure::TooLong);
+        }
+        let mut text = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
+            let before = self.bytes.fetch_add(chunk.len(), Ordering::Relaxed);
+            if text.len() + chunk.len() > longest
+                || before.saturating_add(chunk.len()) > self.limits.total_bytes
+            {
+                return Err(Failure::TooLong);
+            }
+            text.extend_from_slice(&chunk);
+        }
+        Ok(text)
+    }
+}
+
+fn why(error: &reqwest::Error) -> Failure {
+    if error.is_timeout() {
+        Failure::TooSlow
+    } else if error.is_connect() {
+        Failure::Unreachable
+    } else {
+        Failure::BrokenOff
+    }
+}
