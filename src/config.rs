@@ -31,7 +31,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::auth::{ClientError, Clients, Registration, Replay, SigningAlgorithm};
+use crate::auth::{Caller, ClientError, Clients, Registration, Replay, SigningAlgorithm};
+use crate::ehr::EhrLimits;
 use crate::outbound::Origin;
 use crate::service::notify::NotifyTerms;
 use crate::service::scenario::Scenarios;
@@ -71,6 +72,11 @@ pub struct Config {
     /// How notifications are sent, tried again and given up (`notify_first_retry_ms`,
     /// `notify_longest_retry_ms`, `notify_give_up_after_ms`, `notify_at_once`, `notify_poll_ms`).
     pub notify: NotifyTerms,
+    /// The only origins whose data is asked for while no client is registered (`ehr_allow`).
+    pub ehr_allow: Vec<Origin>,
+    /// How much is asked of an EHR in one hook call (`ehr_budget_ms`, `ehr_parallel`,
+    /// `ehr_queries`, `ehr_pages`, `ehr_answer_bytes`, `ehr_total_bytes`, `ehr_calls`).
+    pub ehr: EhrLimits,
     /// The folder with plans and policies; absent, those in the binary.
     pub profiles: Option<PathBuf>,
     /// Whether this is a sandbox for testers. Default: no.
@@ -115,6 +121,9 @@ pub struct ClientSettings {
     pub replay: Replay,
     /// Whether it may see the review queue and decide.
     pub reviews: bool,
+    /// The origins of its FHIR servers: the only ones that are asked for data, and that its access
+    /// tokens are sent to. Default: none.
+    pub fhir_servers: Vec<Origin>,
 }
 
 /// Why the settings cannot be used.
@@ -165,6 +174,8 @@ impl Default for Config {
             notify_allow: Vec::new(),
             notify_timeout: Duration::from_secs(10),
             notify: NotifyTerms::default(),
+            ehr_allow: Vec::new(),
+            ehr: EhrLimits::default(),
             profiles: None,
             sandbox: false,
             scenarios: None,
@@ -210,6 +221,17 @@ impl Config {
         let registrations: Result<Vec<_>, _> =
             self.clients.iter().map(ClientSettings::registration).collect();
         Ok(Clients::register(registrations?)?)
+    }
+
+    /// Which FHIR servers may be asked, by the client whose calls name them.
+    ///
+    /// Without clients, in development, everybody who calls may name those of `ehr_allow`.
+    #[must_use]
+    pub fn fhir_servers(&self) -> Vec<(String, Vec<Origin>)> {
+        if self.clients.is_empty() {
+            return vec![(Caller::LOCAL_ID.to_owned(), self.ehr_allow.clone())];
+        }
+        self.clients.iter().map(|it| (it.id.clone(), it.fhir_servers.clone())).collect()
     }
 
     /// Reads the sandbox's scripted answers; none without a file of them.

@@ -9,6 +9,7 @@ use toml::Spanned;
 
 use super::{ClientSettings, Config, ConfigError, LogFormat, MAX_CLIENTS};
 use crate::auth::{Replay, SigningAlgorithm};
+use crate::ehr::EhrLimits;
 use crate::outbound::Origin;
 use crate::service::notify::NotifyTerms;
 
@@ -29,6 +30,15 @@ const NOTIFY_LONGEST_RETRY_MS: RangeInclusive<u64> = 1..=3_600_000;
 const NOTIFY_GIVE_UP_AFTER_MS: RangeInclusive<u64> = 0..=31 * 24 * 3_600_000;
 const NOTIFY_AT_ONCE: RangeInclusive<u64> = 1..=256;
 const NOTIFY_POLL_MS: RangeInclusive<u64> = 10..=60_000;
+/// CRD 2.2.1 found-2: 10 s at most.
+const EHR_BUDGET_MS: RangeInclusive<u64> = 10..=10_000;
+const EHR_PARALLEL: RangeInclusive<u64> = 1..=64;
+const EHR_QUERIES: RangeInclusive<u64> = 1..=1000;
+const EHR_PAGES: RangeInclusive<u64> = 1..=1000;
+/// From a kibibyte to 64 MiB.
+const EHR_BYTES: RangeInclusive<u64> = 1024..=64 * 1024 * 1024;
+const EHR_CALLS: RangeInclusive<u64> = 1..=65_536;
+
 /// How many origins may be named.
 const MAX_ORIGINS: usize = 1000;
 
@@ -65,6 +75,15 @@ struct RawConfig {
     notify_give_up_after_ms: Option<Spanned<u64>>,
     notify_at_once: Option<Spanned<u64>>,
     notify_poll_ms: Option<Spanned<u64>>,
+    #[serde(default)]
+    ehr_allow: Vec<Spanned<String>>,
+    ehr_budget_ms: Option<Spanned<u64>>,
+    ehr_parallel: Option<Spanned<u64>>,
+    ehr_queries: Option<Spanned<u64>>,
+    ehr_pages: Option<Spanned<u64>>,
+    ehr_answer_bytes: Option<Spanned<u64>>,
+    ehr_total_bytes: Option<Spanned<u64>>,
+    ehr_calls: Option<Spanned<u64>>,
     profiles: Option<PathBuf>,
     #[serde(default)]
     sandbox: bool,
@@ -90,6 +109,8 @@ struct RawClient {
     replay: Replay,
     #[serde(default)]
     reviews: bool,
+    #[serde(default)]
+    fhir_servers: Vec<Spanned<String>>,
 }
 
 /// Reads the file's text.
@@ -101,6 +122,7 @@ pub(super) fn read(folder: &Path, text: &str) -> Result<Config, Mistake> {
     let (production, scenarios) = sandbox_of(folder, &raw)?;
     let standard = Config::default();
     let notify = read_notify(&mut raw, standard.notify)?;
+    let ehr = read_ehr(&mut raw, standard.ehr)?;
     let max_body = bounded("max_body_bytes", raw.max_body_bytes, BODY_BYTES)?;
     let max_concurrent =
         bounded("max_concurrent_requests", raw.max_concurrent_requests, CONCURRENT_REQUESTS)?;
@@ -112,7 +134,9 @@ pub(super) fn read(folder: &Path, text: &str) -> Result<Config, Mistake> {
     Ok(Config {
         notify_timeout: notify_timeout.map_or(standard.notify_timeout, Duration::from_millis),
         notify,
-        notify_allow: read_origins(raw.notify_allow)?,
+        notify_allow: read_origins("notify_allow", raw.notify_allow)?,
+        ehr_allow: read_ehr_allow(raw.ehr_allow, !raw.clients.is_empty())?,
+        ehr,
         public_base: raw.public_base.map(read_base).transpose()?,
         max_body_bytes: max_body.map_or(standard.max_body_bytes, count),
         max_concurrent_requests: max_concurrent.map_or(standard.max_concurrent_requests, count),
@@ -124,7 +148,7 @@ pub(super) fn read(folder: &Path, text: &str) -> Result<Config, Mistake> {
         production,
         scenarios,
         log_format: raw.log_format,
-        clients: read_clients(folder, raw.clients)?,
+        clients: read_clients(folder, raw.clients, production)?,
     })
 }
 
@@ -205,7 +229,43 @@ fn read_notify(raw: &mut RawConfig, standard: NotifyTerms) -> Result<NotifyTerms
     })
 }
 
-fn read_origins(origins: Vec<Spanned<String>>) -> Result<Vec<Origin>, Mistake> {
+fn read_ehr(raw: &mut RawConfig, standard: EhrLimits) -> Result<EhrLimits, Mistake> {
+    let number = |name: &str, value: &mut Option<Spanned<u64>>, limits, standard| {
+        let value = bounded(name, value.take(), limits)?;
+        Ok::<usize, Mistake>(value.map_or(standard, count))
+    };
+    let budget = bounded("ehr_budget_ms", raw.ehr_budget_ms.take(), EHR_BUDGET_MS)?;
+    let answer = &mut raw.ehr_answer_bytes;
+    Ok(EhrLimits {
+        budget: budget.map_or(standard.budget, Duration::from_millis),
+        parallel: number("ehr_parallel", &mut raw.ehr_parallel, EHR_PARALLEL, standard.parallel)?,
+        queries: number("ehr_queries", &mut raw.ehr_queries, EHR_QUERIES, standard.queries)?,
+        pages: number("ehr_pages", &mut raw.ehr_pages, EHR_PAGES, standard.pages)?,
+        answer_bytes: number("ehr_answer_bytes", answer, EHR_BYTES, standard.answer_bytes)?,
+        total_bytes: number(
+            "ehr_total_bytes",
+            &mut raw.ehr_total_bytes,
+            EHR_BYTES,
+            standard.total_bytes,
+        )?,
+        calls: number("ehr_calls", &mut raw.ehr_calls, EHR_CALLS, standard.calls)?,
+    })
+}
+
+/// Who calls is known where clients are registered; then each has servers of its own.
+fn read_ehr_allow(
+    origins: Vec<Spanned<String>>,
+    has_clients: bool,
+) -> Result<Vec<Origin>, Mistake> {
+    if let Some(first) = origins.first().filter(|_| has_clients) {
+        let what = "`ehr_allow` is for development without clients: a registered client has \
+                    `fhir_servers` of its own";
+        return Err(Mistake { offset: Some(first.span().start), what: what.to_owned() });
+    }
+    read_origins("ehr_allow", origins)
+}
+
+fn read_origins(key: &str, origins: Vec<Spanned<String>>) -> Result<Vec<Origin>, Mistake> {
     if let Some(beyond) = origins.get(MAX_ORIGINS) {
         let what = format!("at most {MAX_ORIGINS} origins can be allowed");
         return Err(Mistake { offset: Some(beyond.span().start), what });
@@ -213,26 +273,46 @@ fn read_origins(origins: Vec<Spanned<String>>) -> Result<Vec<Origin>, Mistake> {
     let read = |origin: Spanned<String>| {
         Origin::parse(origin.get_ref()).map_err(|error| Mistake {
             offset: Some(origin.span().start),
-            what: format!("`notify_allow`: {error}"),
+            what: format!("`{key}`: {error}"),
         })
     };
     origins.into_iter().map(read).collect()
 }
 
-fn read_clients(folder: &Path, clients: Vec<RawClient>) -> Result<Vec<ClientSettings>, Mistake> {
+fn read_clients(
+    folder: &Path,
+    clients: Vec<RawClient>,
+    production: bool,
+) -> Result<Vec<ClientSettings>, Mistake> {
     if let Some(beyond) = clients.get(MAX_CLIENTS) {
         let what = format!("at most {MAX_CLIENTS} clients can be registered");
         return Err(Mistake { offset: Some(beyond.id.span().start), what });
     }
-    let settings = clients.into_iter().map(|raw| ClientSettings {
-        id: raw.id.into_inner(),
-        issuer: raw.issuer,
-        jku: raw.jku,
-        key_set: folder.join(raw.key_set),
-        algorithms: raw.algorithms.unwrap_or_else(|| SigningAlgorithm::ALL.to_vec()),
-        audiences: raw.audiences,
-        replay: raw.replay,
-        reviews: raw.reviews,
+    let settings = clients.into_iter().map(|raw| {
+        Ok(ClientSettings {
+            id: raw.id.into_inner(),
+            issuer: raw.issuer,
+            jku: raw.jku,
+            key_set: folder.join(raw.key_set),
+            algorithms: raw.algorithms.unwrap_or_else(|| SigningAlgorithm::ALL.to_vec()),
+            audiences: raw.audiences,
+            replay: raw.replay,
+            reviews: raw.reviews,
+            fhir_servers: read_fhir_servers(raw.fhir_servers, production)?,
+        })
     });
-    Ok(settings.collect())
+    settings.collect()
+}
+
+/// CDS Hooks: `fhirServer` is https in production; a token would go out in the clear.
+fn read_fhir_servers(
+    origins: Vec<Spanned<String>>,
+    production: bool,
+) -> Result<Vec<Origin>, Mistake> {
+    let is_plain = |it: &&Spanned<String>| !it.get_ref().starts_with("https://");
+    if let Some(plain) = origins.iter().find(is_plain).filter(|_| production) {
+        let what = "`fhir_servers` are https in production: they are sent access tokens";
+        return Err(Mistake { offset: Some(plain.span().start), what: what.to_owned() });
+    }
+    read_origins("fhir_servers", origins)
 }

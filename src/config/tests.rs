@@ -40,6 +40,13 @@ fn every_setting_is_read() {
         notify_give_up_after_ms = 0
         notify_at_once = 3
         notify_poll_ms = 40
+        ehr_budget_ms = 900
+        ehr_parallel = 2
+        ehr_queries = 30
+        ehr_pages = 4
+        ehr_answer_bytes = 5000
+        ehr_total_bytes = 6000
+        ehr_calls = 7
         profiles = "my-profiles"
         sandbox = true
         scenarios = "tests/scenarios.toml"
@@ -54,6 +61,7 @@ fn every_setting_is_read() {
         algorithms = ["RS384"]
         audiences = ["https://old-host.test/cds"]
         replay = "enforce"
+        fhir_servers = ["https://fhir.lakeside.test"]
 
         [[clients]]
         id = "harbor"
@@ -68,6 +76,7 @@ fn every_setting_is_read() {
         audiences: vec!["https://old-host.test/cds".to_owned()],
         replay: Replay::Enforce,
         reviews: false,
+        fhir_servers: vec![Origin::parse("https://fhir.lakeside.test").unwrap()],
     };
     let harbor = ClientSettings {
         id: "harbor".to_owned(),
@@ -78,6 +87,7 @@ fn every_setting_is_read() {
         audiences: Vec::new(),
         replay: Replay::LogOnly,
         reviews: false,
+        fhir_servers: Vec::new(),
     };
     let expected = Config {
         public_base: Some("https://pa.lakeside-health.test/prior".to_owned()),
@@ -95,6 +105,16 @@ fn every_setting_is_read() {
             at_once: 3,
             poll: Duration::from_millis(40),
         },
+        ehr_allow: Vec::new(),
+        ehr: EhrLimits {
+            budget: Duration::from_millis(900),
+            parallel: 2,
+            queries: 30,
+            pages: 4,
+            answer_bytes: 5000,
+            total_bytes: 6000,
+            calls: 7,
+        },
         profiles: Some(PathBuf::from("/etc/priorauth/my-profiles")),
         sandbox: true,
         scenarios: Some(PathBuf::from("/etc/priorauth/tests/scenarios.toml")),
@@ -103,6 +123,22 @@ fn every_setting_is_read() {
         clients: vec![lakeside, harbor],
     };
     assert_eq!(parse(text).unwrap(), expected);
+}
+
+#[test]
+fn an_ehr_belongs_to_its_client_and_to_everybody_only_without_clients() {
+    let allow = "ehr_allow = [\"http://127.0.0.1:8080\"]\n";
+    let client = "[[clients]]\nid = \"lakeside\"\nkey_set = \"k.json\"\n";
+    let origin = Origin::parse("http://127.0.0.1:8080").unwrap();
+    let local = vec![(Caller::LOCAL_ID.to_owned(), vec![origin.clone()])];
+    assert_eq!(parse(allow).unwrap().fhir_servers(), local);
+    check_mistake(&format!("{allow}{client}"), "priorauth.toml:1: `ehr_allow` is for development");
+    let own = format!("{client}fhir_servers = [\"http://127.0.0.1:8080\"]");
+    let named = vec![("lakeside".to_owned(), vec![origin])];
+    assert_eq!(parse(&own).unwrap().fhir_servers(), named);
+    let production = format!("production = true\n{own}");
+    check_mistake(&production, "priorauth.toml:5: `fhir_servers` are https in production");
+    check_mistake("ehr_budget_ms = 10001", "priorauth.toml:1: `ehr_budget_ms` is from 10 to 10000");
 }
 
 #[test]
