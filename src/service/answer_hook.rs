@@ -9,10 +9,9 @@ use crate::hooks::order_sign;
 use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
 use crate::intake::dossier::{Dossier, HookFile};
-use crate::policy::{Verdict, evaluate};
+use crate::policy::{Plan, Verdict, evaluate};
 use crate::render::crd::{
-    self, Card, Circumstances, HookAnswer, InfoNeeded, OrderAnswer, WithoutPolicy,
-    coverage_information, explain,
+    self, Circumstances, HookAnswer, InfoNeeded, OrderAnswer, WithoutPolicy, coverage_information,
 };
 use crate::render::trace;
 use crate::store::{AssertionRecord, HookCallRecord, PolicyEdition};
@@ -55,16 +54,25 @@ impl From<HookError> for HookCallError {
 }
 
 /// One order of a call, judged.
-struct Judged<'d> {
+pub(super) struct Judged<'d> {
     text: &'d str,
-    reference: String,
-    coverage: Option<String>,
-    verdict: Verdict,
+    pub(super) reference: String,
+    pub(super) coverage: Option<String>,
+    pub(super) verdict: Verdict,
     member: Option<String>,
     is_free: bool,
     /// The number of the authorization that covers it, and its last day.
     authorized: Option<(String, Day)>,
     assertion_id: String,
+}
+
+impl Judged<'_> {
+    /// Where the policy that judged can be read.
+    pub(super) fn policy_page(&self, plan: &Plan) -> Option<String> {
+        let policy = self.verdict.policy.as_ref()?;
+        let edition = policy.edition.map(|day| day.to_string()).unwrap_or_default();
+        Some(plan.policy_page(&policy.id, &edition))
+    }
 }
 
 impl Service {
@@ -180,14 +188,10 @@ impl Service {
     ) -> Result<String, ServiceError> {
         let plan = &self.rules.plan;
         let mut orders = Vec::new();
-        let mut cards: Vec<Card> = Vec::new();
         for order in judged {
             // crd.md 3.4: no Coverage on the client's system, no coverage-information.
             let Some(coverage) = &order.coverage else { continue };
-            let page = order.verdict.policy.as_ref().map(|policy| {
-                let edition = policy.edition.map(|day| day.to_string()).unwrap_or_default();
-                plan.policy_page(&policy.id, &edition)
-            });
+            let page = order.policy_page(plan);
             if wants_information(request) {
                 let without_policy = if order.is_free {
                     WithoutPolicy::NoAuth { why: None }
@@ -218,21 +222,13 @@ impl Service {
                     information: coverage_information(&order.verdict, &circumstances),
                 });
             }
-            if request.wants("guideline") {
-                let id = self.world.new_id();
-                cards.extend(explain::instructions_card(&id, &order.reference, &order.verdict));
-                if let Some(page) = &page {
-                    let id = self.world.new_id();
-                    cards.extend(explain::policy_card(&id, &order.reference, &order.verdict, page));
-                }
-            }
         }
         let telling = self.terms.tells_actions.then(|| self.world.new_id());
         let answer = HookAnswer {
             version,
             payer: &plan.name,
             orders,
-            cards,
+            cards: self.hook_cards(request, judged),
             actions_card: telling.as_deref(),
         };
         Ok(crd::response(&answer)?)
