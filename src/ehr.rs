@@ -114,6 +114,12 @@ impl Ehr {
         self.limits.budget
     }
 
+    /// Whether a client has servers that may be asked.
+    #[must_use]
+    pub fn knows(&self, client: &str) -> bool {
+        self.systems.contains_key(client)
+    }
+
     /// Begins to ask the server that a call of `client` names.
     ///
     /// # Errors

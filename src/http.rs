@@ -152,6 +152,7 @@ pub fn router(app: App) -> Router {
         .layer(concurrency)
         .layer(timeout)
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(middleware::from_fn(request_log::note_arrival))
 }
 
 /// Paths that browsers call across origins, preflighted before any authentication (rulings 35).

@@ -9,6 +9,7 @@ mod answering;
 mod claim_echo;
 mod hook_cards;
 pub mod inquire_claim;
+mod gather;
 mod line;
 mod notice;
 pub mod notify;
@@ -23,6 +24,7 @@ pub mod world;
 
 use std::sync::Arc;
 
+use crate::ehr::Ehr;
 use crate::facts::{Authorization, Source, SourceKind};
 use crate::policy::Rulebook;
 use crate::render::RenderError;
@@ -40,6 +42,8 @@ pub struct Service {
     turns: turns::Turns,
     /// Rung when there may be something to notify of.
     news: tokio::sync::Notify,
+    templates: gather::Templates,
+    ehr: Option<Ehr>,
 }
 
 /// What an operator sets.
@@ -109,7 +113,14 @@ impl Service {
         terms: Terms,
     ) -> Service {
         let (turns, news) = (turns::Turns::default(), tokio::sync::Notify::new());
-        Service { rules, store, world, terms, turns, news }
+        let templates = gather::Templates::of_shelf(&rules.shelf);
+        Service { rules, store, world, terms, turns, news, templates, ehr: None }
+    }
+
+    /// The same, which asks clients' own FHIR servers for what a hook call lacks.
+    #[must_use]
+    pub fn with_ehr(self, ehr: Ehr) -> Service {
+        Service { ehr: Some(ehr), ..self }
     }
 
     /// The plan and its policies.

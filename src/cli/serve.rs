@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::auth::Clients;
 use crate::config::Config;
+use crate::ehr::Ehr;
 use crate::http::{App, Limits, router};
 use crate::notify::HttpCourier;
 use crate::outbound::EndpointRules;
@@ -107,12 +108,14 @@ pub async fn start(listen: SocketAddr, data: &Path, settings: Settings) -> anyho
          register clients in the configuration, or listen on 127.0.0.1"
     );
     let store = Arc::new(SqliteStore::open(data).await.context("opening the store")?);
-    let service = Arc::new(Service::new(
+    let service = Service::new(
         settings.rules,
         Arc::<SqliteStore>::clone(&store),
         Arc::new(RealWorld),
         settings.terms,
-    ));
+    );
+    let ehr = Ehr::new(settings.config.ehr, settings.config.fhir_servers())?;
+    let service = Arc::new(service.with_ehr(ehr));
     let endpoints = EndpointRules {
         allowed: settings.config.notify_allow.clone(),
         // rulings 1: on loopback with nobody registered this is development.

@@ -1,11 +1,12 @@
 //! The CDS Hooks endpoints.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::IntoResponse;
 
 use super::problem::Problem;
+use super::request_log::Arrived;
 use super::{App, body};
 use crate::hooks::{discovery as discovery_document, of_service};
 use crate::ig::CrdVersion;
@@ -30,6 +31,7 @@ pub(super) async fn discovery(
 pub(super) async fn call(
     State(app): State<App>,
     Path((version, id)): Path<(String, String)>,
+    Extension(Arrived(arrived)): Extension<Arrived>,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -40,6 +42,6 @@ pub(super) async fn call(
     })?;
     let caller = app.caller(&headers, &uri)?;
     let bytes = body::read(&headers, body, app.limits).await?;
-    let answer = app.service.answer_hook(&caller, hook, version, &bytes).await?;
+    let answer = app.service.answer_hook(&caller, hook, version, &bytes, arrived).await?;
     Ok(([(header::CONTENT_TYPE, JSON)], answer))
 }

@@ -6,6 +6,16 @@ use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::Response;
 
+/// When the first byte of a request was seen, before it waited for its turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived(pub(super) Instant);
+
+/// Notes when a request arrived.
+pub(super) async fn note_arrival(mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Arrived(Instant::now()));
+    next.run(request).await
+}
+
 /// Logs a request when it is answered.
 pub(super) async fn log(request: Request, next: Next) -> Response {
     let started = Instant::now();

@@ -75,6 +75,31 @@ pub struct Asked {
     pub appointment: Option<usize>,
 }
 
+/// What a client's own server answered to one query.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'d> {
+    /// The type that was asked for: nothing else in the answer counts.
+    pub kind: &'d str,
+    /// A resource, or a Bundle of them.
+    pub node: Node<'d>,
+}
+
+impl<'d> Received<'d> {
+    /// The resources that were asked for, each with its full URL.
+    pub fn resources(&self) -> impl Iterator<Item = (Option<Cow<'d, str>>, Node<'d>)> {
+        let kind = self.kind;
+        let is_bundle = self.node.text_of("resourceType").as_deref() == Some("Bundle");
+        let alone = (!is_bundle).then_some((None, self.node));
+        let entries = is_bundle.then(|| self.node.each("entry")).into_iter().flatten();
+        let inside =
+            entries.filter_map(|entry| Some((entry.text_of("fullUrl"), entry.get("resource")?)));
+        alone
+            .into_iter()
+            .chain(inside)
+            .filter(move |(_, node)| node.text_of("resourceType").as_deref() == Some(kind))
+    }
+}
+
 /// A hook call's resources, and what of them the answer is about.
 #[derive(Debug)]
 pub struct HookFile<'d> {
@@ -93,17 +118,17 @@ pub struct HookFile<'d> {
 }
 
 impl<'d> HookFile<'d> {
-    /// Collects the resources of a call, those of the context first; `fetched` are resources and
-    /// Bundles from the client's own server.
+    /// Collects the resources of a call, those of the context first; `fetched` came from the
+    /// client's own server afterwards.
     #[must_use]
-    pub fn of(request: &HookRequest<'d>, fetched: &[Node<'d>]) -> HookFile<'d> {
+    pub fn of(request: &HookRequest<'d>, fetched: &[Received<'d>]) -> HookFile<'d> {
         let mut pool = Pool::of_server(request.fhir_server.as_deref());
         let inside = add_context(&mut pool, &request.context);
         for (_, value) in &request.prefetch {
             add_prefetched(&mut pool, *value);
         }
-        for value in fetched {
-            add_prefetched(&mut pool, *value);
+        for (full_url, resource) in fetched.iter().flat_map(Received::resources) {
+            pool.add(full_url, resource);
         }
         let found = |kind: &'static str, id: &str| {
             pool.of_type(kind).find(|place| {

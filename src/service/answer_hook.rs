@@ -1,5 +1,8 @@
 //! A hook call: judge every order that it asks about, save what is asserted, answer.
 
+use std::time::Instant;
+
+use super::gather::{Call, received};
 use super::world::day_of;
 use super::{OnFile, Service, ServiceError};
 use crate::cds::{Hook, HookError, HookRequest};
@@ -80,7 +83,8 @@ impl Judged<'_> {
 
 impl Service {
     /// Answers a call of `hook` in the words of `version`, unless the call asks for another one;
-    /// what is asserted is saved before it is answered.
+    /// what is asserted is saved before it is answered. `arrived` is when the call's first byte
+    /// came, from which its time counts.
     ///
     /// # Errors
     /// The call is refused with the reason, or something of ours failed.
@@ -90,6 +94,7 @@ impl Service {
         hook: Hook,
         version: CrdVersion,
         body: &[u8],
+        arrived: Instant,
     ) -> Result<String, HookCallError> {
         let document = Document::parse(body, Rules::Lenient).map_err(HookCallError::Unreadable)?;
         if Hook::of_call(document.root())? != hook {
@@ -100,12 +105,20 @@ impl Service {
         // crd.md 1.4
         let requested = request.requested_version.as_deref().and_then(CrdVersion::requested);
         let version = requested.unwrap_or(version);
-        let file = HookFile::of(&request, &[]);
+        let (gathered, documents);
+        let mut file = HookFile::of(&request, &[]);
+        let call = Call { client, version, root: document.root(), request: &request, arrived };
+        gathered = self.gather(call, &file).await;
+        documents = gathered.documents();
+        if !documents.is_empty() {
+            file = HookFile::of(&request, &received(&documents));
+        }
         check_orders(version, &request, &file)?;
         self.check_coverage(version, hook, &file)?;
         let now = self.world.now();
         let as_of = day_of(now);
         let mut dossier = file.dossier(&self.rules.plan, as_of);
+        gathered.tell(&mut dossier);
         let (on_file, _) = self.add_payer_facts(&mut dossier, None).await?;
         let judged = self.judge_orders(version, &file, &dossier, &on_file, as_of);
         let response = self.render_hook(version, &request, &judged, as_of)?;
