@@ -17,6 +17,7 @@ use std::hint::black_box;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
@@ -189,16 +190,26 @@ fn order_sign(criterion: &mut Criterion) {
     let body = grown("crd/approve-all-met", "/prefetch/observations/entry");
     let service = service();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let answer =
-        runtime.block_on(service.answer_hook("bench", Hook::OrderSign, CrdVersion::V2_2, &body));
+    let answer = runtime.block_on(service.answer_hook(
+        "bench",
+        Hook::OrderSign,
+        CrdVersion::V2_2,
+        &body,
+        Instant::now(),
+    ));
     assert!(answer.expect("an answer").contains("auth-needed"));
     let mut group = criterion.benchmark_group("order-sign");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("floor", |bencher| bencher.iter(|| floor(&body, Rules::Lenient)));
     group.bench_function("decision", |bencher| {
         bencher.iter(|| {
-            let answered =
-                service.answer_hook("bench", Hook::OrderSign, CrdVersion::V2_2, black_box(&body));
+            let answered = service.answer_hook(
+                "bench",
+                Hook::OrderSign,
+                CrdVersion::V2_2,
+                black_box(&body),
+                Instant::now(),
+            );
             runtime.block_on(answered).expect("an answer")
         });
     });

@@ -53,7 +53,7 @@ impl Default for EhrLimits {
         EhrLimits {
             // CRD 2.2.1 found-2
             budget: Duration::from_secs(5),
-            parallel: 8,
+            parallel: 16,
             queries: 64,
             pages: 10,
             answer_bytes: 2 * 1024 * 1024,

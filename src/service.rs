@@ -7,9 +7,9 @@
 pub mod answer_hook;
 mod answering;
 mod claim_echo;
+mod gather;
 mod hook_cards;
 pub mod inquire_claim;
-mod gather;
 mod line;
 mod notice;
 pub mod notify;

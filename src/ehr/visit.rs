@@ -56,7 +56,7 @@ pub struct Failed {
     pub why: Failure,
 }
 
-/// What came of all queries, in the order in which they were wished for.
+/// What came of all queries, those first that were wished for from the beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Harvest {
     /// What was received.
@@ -93,28 +93,45 @@ impl Visit {
     }
 
     /// Asks for everything, several at a time, and returns at `deadline` at the latest.
-    pub async fn fetch(&self, wishes: Vec<Wish>, deadline: Instant) -> Harvest {
-        let mut waiting: VecDeque<(usize, Wish)> = wishes.into_iter().enumerate().collect();
-        let mut done: Vec<(usize, Vec<Fetched>, Option<Failed>)> = Vec::new();
+    ///
+    /// `further` says what an answer points at; it is asked for at once, so that one query that
+    /// hangs holds up no other. What those answers point at is not followed.
+    pub async fn fetch(
+        &self,
+        wishes: Vec<Wish>,
+        deadline: Instant,
+        mut further: impl FnMut(&[Fetched]) -> Vec<Wish>,
+    ) -> Harvest {
+        let first = wishes.into_iter().enumerate().map(|(at, wish)| (Place::First(at), wish));
+        let mut waiting: VecDeque<(Place, Wish)> = first.collect();
+        let mut done: Vec<(Place, Vec<Fetched>, Option<Failed>)> = Vec::new();
         // Dropped with this future: nothing goes on after the caller went away.
         let mut running = JoinSet::new();
         loop {
             while running.len() < self.0.limits.parallel {
-                let Some((at, wish)) = waiting.pop_front() else { break };
+                let Some((place, wish)) = waiting.pop_front() else { break };
                 let asking = Arc::clone(&self.0);
                 running.spawn(async move {
                     let (fetched, why) = asking.ask(&wish, deadline).await;
-                    (at, fetched, why.map(|why| Failed { wish, why }))
+                    (place, fetched, why.map(|why| Failed { wish, why }))
                 });
             }
             match running.join_next().await {
-                Some(Ok(outcome)) => done.push(outcome),
+                Some(Ok((place, fetched, failed))) => {
+                    if matches!(place, Place::First(_)) {
+                        for wish in further(&fetched) {
+                            waiting.push_front((Place::Further(wish.name()), wish));
+                        }
+                    }
+                    done.push((place, fetched, failed));
+                }
                 // Nothing in it panics, and nobody else ends it.
                 Some(Err(_)) => {}
                 None => break,
             }
         }
-        done.sort_by_key(|(at, _, _)| *at);
+        // Whatever came first: the same answers give the same harvest.
+        done.sort_by(|one, other| one.0.cmp(&other.0));
         let mut harvest = Harvest::default();
         for (_, fetched, failed) in done {
             harvest.fetched.extend(fetched);
@@ -122,6 +139,15 @@ impl Visit {
         }
         harvest
     }
+}
+
+/// Where an answer stands in the harvest.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// Wished for from the beginning.
+    First(usize),
+    /// Pointed at by an answer.
+    Further(String),
 }
 
 impl Asking {

@@ -90,7 +90,7 @@ impl Wish {
         let local = below.and_then(|it| it.strip_prefix('/')).unwrap_or(reference);
         let mut steps = local.split('/');
         let (kind, id) = (steps.next()?, steps.next()?);
-        let is_whole = matches!((steps.next(), steps.next()), (None, _) | (Some("_history"), _));
+        let is_whole = matches!(steps.next(), None | Some("_history"));
         (is_whole && is_type(kind) && is_id(id)).then(|| Wish::read(kind, id))
     }
 

@@ -82,8 +82,9 @@ impl Condition {
         }
         let reads = self.reads();
         let own = unread.iter().filter(|it| reads.kinds.contains(&&*it.kind));
-        let unread: Vec<String> =
-            own.map(|it| format!("{} could not be read: {}.", it.kind, it.why)).collect();
+        let unread: Vec<String> = own
+            .map(|it| format!("{} records could not be read in full: {}.", it.kind, it.why))
+            .collect();
         if unread.is_empty() {
             return outcome;
         }
@@ -133,7 +134,10 @@ mod tests {
         assert_eq!(after(Truth::Met, "Condition").truth, Truth::Met);
         let withheld = after(Truth::NotMet, "Condition");
         assert_eq!((withheld.truth, withheld.lack), (Truth::Unknown, Some(Lack::Judgement)));
-        assert_eq!(withheld.unread, ["Condition could not be read: it answered 503."]);
+        assert_eq!(
+            withheld.unread,
+            ["Condition records could not be read in full: it answered 503."]
+        );
         assert_eq!(withheld.counted.len(), 1);
         let other = after(Truth::NotMet, "Observation");
         assert_eq!((other.truth, other.unread.len()), (Truth::NotMet, 0));

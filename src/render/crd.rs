@@ -8,6 +8,7 @@ pub mod coverage_information;
 pub mod discovery;
 pub mod explain;
 pub mod from_verdict;
+mod unread;
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -12,7 +12,7 @@ use crate::hooks;
 use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
 use crate::intake::dossier::{Dossier, HookFile};
-use crate::policy::{Plan, Verdict, evaluate};
+use crate::policy::{Finding, Lack, Plan, Verdict, evaluate};
 use crate::render::crd::{
     self, Circumstances, HookAnswer, InfoNeeded, OrderAnswer, WithoutPolicy, coverage_information,
 };
@@ -313,7 +313,12 @@ fn authorized(
     as_of: Day,
 ) -> Option<(String, Day)> {
     let policy = verdict.policy.as_ref()?;
-    if verdict.findings.iter().any(|finding| finding.truth == Truth::NotMet) {
+    // What speaks against it still does where other records could not be read.
+    let speaks_against = |finding: &Finding| {
+        finding.truth == Truth::NotMet
+            || !finding.unread.is_empty() && finding.lack == Some(Lack::Judgement)
+    };
+    if verdict.findings.iter().any(speaks_against) {
         return None;
     }
     let date = &case.order.service_date;

@@ -1,7 +1,7 @@
 //! What a hook call lacks, fetched from the client's own server within the call's time.
 //!
-//! Wanted is what discovery asks for and the client did not send, and what the orders point at and
-//! nobody sent; two rounds, since the answers of the first point further (crd.md 2.2, 3.6).
+//! Wanted is what discovery asks for and the client did not send, what the orders point at and
+//! nobody sent, and what the answers point at, once (crd.md 2.2, 3.6).
 //! A call that brought everything asks for nothing.
 
 mod sent;
@@ -58,7 +58,9 @@ impl Gathered {
     }
 
     fn fail_all(&mut self, wishes: Vec<Wish>, why: Failure) {
-        wishes.into_iter().for_each(|wish| self.fail(&Failed { wish, why }));
+        for wish in wishes {
+            self.fail(&Failed { wish, why });
+        }
     }
 
     fn fail(&mut self, failed: &Failed) {
@@ -117,7 +119,10 @@ impl Service {
             Err(Closed::Failed(why)) => Some(Err(why)),
             Err(Closed::NotRegistered) => {
                 let client = call.client;
-                tracing::warn!(client, "the FHIR server of a call is not registered for its client");
+                tracing::warn!(
+                    client,
+                    "the FHIR server of a call is not registered for its client"
+                );
                 None
             }
         }
@@ -131,17 +136,17 @@ async fn ask(
     file: &HookFile<'_>,
     gathered: &mut Gathered,
 ) {
-    for _ in 0..wanted::ROUNDS {
-        let wishes = wanted.take();
-        if wishes.is_empty() {
-            return;
-        }
-        let Harvest { fetched, failed } = visit.fetch(wishes, deadline.into()).await;
-        failed.into_iter().for_each(|failed| gathered.fail(&failed));
-        let documents = parsed(&fetched);
+    let wishes = wanted.take();
+    let further = |fetched: &[Fetched]| {
+        let documents = parsed(fetched);
         wanted.add_received(&received(&documents), &file.pool, visit.base());
-        gathered.fetched.extend(fetched);
+        wanted.take()
+    };
+    let Harvest { fetched, failed } = visit.fetch(wishes, deadline.into(), further).await;
+    for failed in &failed {
+        gathered.fail(failed);
     }
+    gathered.fetched = fetched;
 }
 
 /// Until when a server may be asked: within the budget, and while the token lives.

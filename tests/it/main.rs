@@ -21,6 +21,8 @@ mod crd;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+mod ehr;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod harness;

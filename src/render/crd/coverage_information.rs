@@ -117,6 +117,8 @@ pub enum DocNeeded {
     Administrative,
     /// Both.
     Both,
+    /// It cannot be told, for a technical reason; 2.0 says that it depends (crd.md 3.9).
+    Indeterminate,
 }
 
 /// What a document is for.
@@ -239,6 +241,11 @@ impl CoverageInformation {
             parts.extend(needed.iter().map(|needed| code("doc-needed", needed)));
             let purpose = documents.purpose.and_then(|purpose| purpose.code(version));
             parts.extend(purpose.map(|purpose| code("doc-purpose", purpose)));
+            // 2.0 crd-ci-q3: what is conditional needs something, whatever that may be.
+            let says_so = matches!(self.coverage, Coverage::Conditional { .. });
+            if needed.contains(&"conditional") && !says_so {
+                parts.push(code("info-needed", "OTH"));
+            }
         }
         if let Coverage::Conditional { info, .. } = &self.coverage {
             parts.extend(info.iter().map(|info| code("info-needed", info.code(version))));
@@ -303,6 +310,8 @@ impl DocNeeded {
             (DocNeeded::Administrative, _) => &["admin"],
             (DocNeeded::Both, true) => &["clinical", "admin"],
             (DocNeeded::Both, false) => &["both"],
+            (DocNeeded::Indeterminate, true) => &["indeterminate"],
+            (DocNeeded::Indeterminate, false) => &["conditional"],
         }
     }
 }

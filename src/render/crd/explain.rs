@@ -118,15 +118,19 @@ fn detail(order: &str, verdict: &Verdict) -> String {
     for reason in &verdict.reasons {
         let _ = writeln!(detail, "\n{}", markdown(reason));
     }
-    section(&mut detail, "Proven", verdict, Truth::Met);
-    section(&mut detail, "Not shown yet: please send", verdict, Truth::Unknown);
-    section(&mut detail, "Needs a reviewer", verdict, Truth::NotMet);
+    let of = |truth| verdict.findings.iter().filter(move |finding| finding.truth == truth);
+    let (missing, unread): (Vec<&Finding>, Vec<&Finding>) =
+        of(Truth::Unknown).partition(|finding| finding.unread.is_empty());
+    section(&mut detail, "Proven", of(Truth::Met));
+    section(&mut detail, "Not shown yet: please send", missing.into_iter());
+    section(&mut detail, "Not judged: records could not be read", unread.into_iter());
+    section(&mut detail, "Needs a reviewer", of(Truth::NotMet));
     detail.truncate(detail.trim_end().len());
     detail
 }
 
-fn section(detail: &mut String, heading: &str, verdict: &Verdict, truth: Truth) {
-    let mut findings = verdict.findings.iter().filter(|finding| finding.truth == truth).peekable();
+fn section<'v>(detail: &mut String, heading: &str, findings: impl Iterator<Item = &'v Finding>) {
+    let mut findings = findings.peekable();
     if findings.peek().is_none() {
         return;
     }
@@ -144,7 +148,8 @@ fn lines(detail: &mut String, finding: &Finding) {
     if finding.counted.len() > MOST_FACTS {
         let _ = writeln!(detail, "  - and {} more", finding.counted.len() - MOST_FACTS);
     }
-    for need in &finding.needs {
+    let open = if finding.unread.is_empty() { &finding.needs } else { &finding.unread };
+    for need in open {
         let _ = writeln!(detail, "  - {}", markdown(need));
     }
 }

@@ -4,6 +4,7 @@ use super::coverage_information::{
     Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents, InfoNeeded, OneOrMore,
     PaNeeded, Reason, ReasonCode,
 };
+use super::unread;
 use crate::policy::{Determination, Finding, Verdict};
 use crate::terms::{Day, Truth};
 
@@ -66,6 +67,10 @@ pub fn coverage_information(
         // No policy: the plan file answers (rulings 29).
         (None, Determination::NotSubject) => without_policy(circumstances.without_policy),
     };
+    let mut reasons = reasons;
+    if circumstances.authorization.is_none() {
+        unread::add_reason(verdict, &coverage, &mut reasons);
+    }
     let link = circumstances.policy_url.filter(|_| verdict.policy.is_some());
     CoverageInformation {
         coverage,
@@ -111,9 +116,17 @@ fn asked(verdict: &Verdict, circumstances: &Circumstances<'_>) -> (Coverage, Vec
     let is_of_site = |finding: &&Finding| circumstances.site_clauses.contains(&&*finding.clause);
     let unknown = || verdict.findings.iter().filter(|finding| finding.truth == Truth::Unknown);
     let site: Vec<&Finding> = unknown().filter(is_of_site).collect();
-    let other: Vec<&Finding> = unknown().filter(|finding| !is_of_site(finding)).collect();
+    let other = unknown().filter(|finding| !is_of_site(finding));
+    let (other, unread): (Vec<&Finding>, Vec<&Finding>) =
+        other.partition(|finding| finding.unread.is_empty());
     let asks = circumstances.asks_documents;
-    let documents = (asks && !other.is_empty()).then(|| documents(&other, circumstances));
+    let documents = match (other.as_slice(), unread.as_slice()) {
+        (_, _) if !asks => None,
+        ([], []) => None,
+        // Nobody knows whether anything is missing.
+        ([], _) => unread::documents(verdict),
+        (other, _) => Some(documents(other, circumstances)),
+    };
     let reasons = if asks { Vec::new() } else { open(&other) };
     let coverage = match site.as_slice() {
         [] if asks => {

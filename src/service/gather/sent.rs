@@ -40,14 +40,12 @@ fn bundle(bundle: Node<'_>) -> Sent<'_> {
     let resources = bundle.each("entry").filter_map(|entry| entry.get("resource"));
     let mut outcomes =
         resources.filter(|it| it.text_of("resourceType").as_deref() == Some("OperationOutcome"));
-    let is_error = |issue: Node<'_>| {
-        matches!(issue.text_of("severity").as_deref(), Some("error" | "fatal"))
-    };
+    let is_error =
+        |issue: Node<'_>| matches!(issue.text_of("severity").as_deref(), Some("error" | "fatal"));
     if let Some(failed) = outcomes.find(|it| it.each("issue").any(is_error)) {
         return outcome(failed);
     }
-    let next =
-        bundle.each("link").find(|link| link.text_of("relation").as_deref() == Some("next"));
+    let next = bundle.each("link").find(|link| link.text_of("relation").as_deref() == Some("next"));
     match next.and_then(|link| link.text_of("url")) {
         Some(url) => Sent::Page(url),
         None if bundle.each("entry").next().is_none() => Sent::Nothing,

@@ -1,7 +1,7 @@
 //! What is wanted of a client's server, and what was asked for already.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Call;
 use super::sent::Sent;
@@ -13,25 +13,21 @@ use crate::ig::CrdVersion;
 use crate::intake::dossier::{HookFile, Received};
 use crate::policy::Shelf;
 
-/// How often it is asked: for what is missing, and for what the answers point at.
-pub(super) const ROUNDS: usize = 2;
-
 /// The prefetch templates of every hook, made once.
 #[derive(Debug)]
-pub(crate) struct Templates(Vec<(Hook, CrdVersion, Vec<(String, String)>)>);
+pub(crate) struct Templates(HashMap<(Hook, CrdVersion), Vec<(String, String)>>);
 
 impl Templates {
     /// Those that discovery gives.
     pub(crate) fn of_shelf(shelf: &Shelf) -> Templates {
         let all = Hook::ALL.into_iter().flat_map(|hook| {
-            CrdVersion::ALL.map(|version| (hook, version, templates(hook, version, shelf)))
+            CrdVersion::ALL.map(|version| ((hook, version), templates(hook, version, shelf)))
         });
         Templates(all.collect())
     }
 
     pub(super) fn of(&self, hook: Hook, version: CrdVersion) -> &[(String, String)] {
-        let found = self.0.iter().find(|it| (it.0, it.1) == (hook, version));
-        found.map_or(&[], |it| &it.2)
+        self.0.get(&(hook, version)).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -58,7 +54,7 @@ const OF_OTHERS: &[(&str, &[&[&str]])] = &[
     ("MedicationDispense", &[&["medicationReference"]]),
 ];
 
-/// What is wanted, round by round.
+/// What is wanted.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     open: Vec<Wish>,
@@ -100,8 +96,9 @@ impl Wanted {
         }
         let asked = file.asked.iter().flat_map(|it| [Some(it.place), it.appointment]);
         for place in asked.flatten() {
-            let order = file.pool.entry(place).map(|entry| entry.node);
-            order.into_iter().for_each(|order| wanted.add_order(order, &file.pool, base));
+            if let Some(entry) = file.pool.entry(place) {
+                wanted.add_order(entry.node, &file.pool, base);
+            }
         }
         for entry in file.pool.entries() {
             wanted.add_other(entry.node, &file.pool, base);
@@ -134,8 +131,9 @@ impl Wanted {
             let value = value.map(|(_, value)| *value);
             let wish = || Wish::of_template(template, &tokens);
             let Some(value) = value else {
-                if may_ask && !others.contains(kind) {
-                    wish().into_iter().for_each(|wish| self.want_unless_there(wish, pool));
+                let is_open = may_ask && !others.contains(kind);
+                if let Some(wish) = is_open.then(wish).flatten() {
+                    self.want_unless_there(wish, pool);
                 }
                 continue;
             };
@@ -192,13 +190,15 @@ impl Wanted {
         references_in(order, &mut found);
         for reference in found {
             let wish = Wish::of_reference(&reference, base);
-            let wish = wish.filter(|it| OF_ORDERS.contains(&it.kind()));
-            wish.into_iter().for_each(|wish| self.want_unless_there(wish, pool));
+            if let Some(wish) = wish.filter(|it| OF_ORDERS.contains(&it.kind())) {
+                self.want_unless_there(wish, pool);
+            }
         }
         let requester = order.at(&["requester", "reference"]).and_then(Node::text);
         let requester = requester.and_then(|it| Wish::of_reference(&it, base));
-        if let Some(wish) = requester.filter(|it| it.kind() == "Practitioner" && self.wants_roles) {
-            wish.id().into_iter().for_each(|id| self.want(Wish::roles_of(id)));
+        let person = requester.filter(|it| it.kind() == "Practitioner" && self.wants_roles);
+        if let Some(id) = person.as_ref().and_then(Wish::id) {
+            self.want(Wish::roles_of(id));
         }
     }
 
@@ -211,8 +211,9 @@ impl Wanted {
                 nodes = nodes.into_iter().flat_map(|it| it.each(step)).collect();
             }
             let found = nodes.into_iter().filter_map(|it| it.text_of("reference"));
-            let wishes = found.filter_map(|it| Wish::of_reference(&it, base));
-            wishes.for_each(|wish| self.want_unless_there(wish, pool));
+            for wish in found.filter_map(|it| Wish::of_reference(&it, base)) {
+                self.want_unless_there(wish, pool);
+            }
         }
     }
 
@@ -259,9 +260,15 @@ fn references_in<'d>(node: Node<'d>, found: &mut Vec<Cow<'d, str>>) {
     match node.kind() {
         Kind::Object => {
             found.extend(node.text_of("reference"));
-            node.members().for_each(|(_, inner)| references_in(inner, found));
+            for (_, inner) in node.members() {
+                references_in(inner, found);
+            }
         }
-        Kind::Array => node.items().for_each(|inner| references_in(inner, found)),
+        Kind::Array => {
+            for inner in node.items() {
+                references_in(inner, found);
+            }
+        }
         Kind::Text | Kind::Number | Kind::Bool | Kind::Null => {}
     }
 }
