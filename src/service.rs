@@ -7,6 +7,7 @@
 pub mod answer_hook;
 mod answering;
 mod claim_echo;
+mod hook_cards;
 pub mod inquire_claim;
 mod line;
 mod notice;

@@ -117,7 +117,7 @@ impl Request {
         let lenient = Document::parse(bytes, Rules::Lenient).map_err(|faults| in_words(&faults))?;
         if HookRequest::is_one(lenient.root()) {
             let call = HookRequest::read(lenient.root()).map_err(|error| error.to_string())?;
-            let file = HookFile::of(&call).map_err(|error| error.to_string())?;
+            let file = HookFile::of(&call, &[]);
             return Ok(Request { kind: Kind::CdsHooks, dossier: file.dossier(plan, as_of) });
         }
         let document = Document::parse(bytes, Rules::Fhir).map_err(|faults| in_words(&faults))?;

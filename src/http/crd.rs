@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 
 use super::problem::Problem;
 use super::{App, body};
-use crate::hooks::{discovery as discovery_document, order_sign};
+use crate::hooks::{discovery as discovery_document, of_service};
 use crate::ig::CrdVersion;
 
 const JSON: &str = "application/json";
@@ -35,11 +35,11 @@ pub(super) async fn call(
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     let version = version_of(&version)?;
-    if id != order_sign::ID {
-        return Err(Problem::not_found("there is no such service; see the discovery document"));
-    }
+    let hook = of_service(&id).ok_or_else(|| {
+        Problem::not_found("there is no such service; see the discovery document")
+    })?;
     let caller = app.caller(&headers, &uri)?;
     let bytes = body::read(&headers, body, app.limits).await?;
-    let answer = app.service.answer_order_sign(&caller, version, &bytes).await?;
+    let answer = app.service.answer_hook(&caller, hook, version, &bytes).await?;
     Ok(([(header::CONTENT_TYPE, JSON)], answer))
 }

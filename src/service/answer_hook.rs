@@ -1,18 +1,17 @@
-//! `order-sign`: judge every draft order, save what is asserted, answer.
+//! A hook call: judge every order that it asks about, save what is asserted, answer.
 
 use super::world::day_of;
 use super::{OnFile, Service, ServiceError};
-use crate::cds::{HookError, HookRequest};
+use crate::cds::{Hook, HookError, HookRequest};
 use crate::facts::{Case, CoverageStanding, DateOrigin};
 use crate::fhir::{Document, Fault, FaultKind, Node, Rules};
-use crate::hooks::order_sign;
+use crate::hooks;
 use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
 use crate::intake::dossier::{Dossier, HookFile};
-use crate::policy::{Verdict, evaluate};
+use crate::policy::{Plan, Verdict, evaluate};
 use crate::render::crd::{
-    self, Card, Circumstances, HookAnswer, InfoNeeded, OrderAnswer, WithoutPolicy,
-    coverage_information, explain,
+    self, Circumstances, HookAnswer, InfoNeeded, OrderAnswer, WithoutPolicy, coverage_information,
 };
 use crate::render::trace;
 use crate::store::{AssertionRecord, HookCallRecord, PolicyEdition};
@@ -33,6 +32,9 @@ pub enum HookCallError {
     /// The coverages are other payers' (rulings 27).
     #[error("the coverage is another payer's")]
     NotOurs(Vec<Fault>),
+    /// None of the orders that the call is about can be read (crd.md 3.5).
+    #[error("the orders of the call cannot be read")]
+    NoOrder(Vec<Fault>),
     /// Nothing was wrong with the call.
     #[error(transparent)]
     Failed(#[from] ServiceError),
@@ -55,11 +57,11 @@ impl From<HookError> for HookCallError {
 }
 
 /// One order of a call, judged.
-struct Judged<'d> {
+pub(super) struct Judged<'d> {
     text: &'d str,
-    reference: String,
-    coverage: Option<String>,
-    verdict: Verdict,
+    pub(super) reference: String,
+    pub(super) coverage: Option<String>,
+    pub(super) verdict: Verdict,
     member: Option<String>,
     is_free: bool,
     /// The number of the authorization that covers it, and its last day.
@@ -67,30 +69,45 @@ struct Judged<'d> {
     assertion_id: String,
 }
 
+impl Judged<'_> {
+    /// Where the policy that judged can be read.
+    pub(super) fn policy_page(&self, plan: &Plan) -> Option<String> {
+        let policy = self.verdict.policy.as_ref()?;
+        let edition = policy.edition.map(|day| day.to_string()).unwrap_or_default();
+        Some(plan.policy_page(&policy.id, &edition))
+    }
+}
+
 impl Service {
-    /// Answers a call of `order-sign`; what is asserted is saved before it is answered.
+    /// Answers a call of `hook` in the words of `version`, unless the call asks for another one;
+    /// what is asserted is saved before it is answered.
     ///
     /// # Errors
     /// The call is refused with the reason, or something of ours failed.
-    pub async fn answer_order_sign(
+    pub async fn answer_hook(
         &self,
         client: &str,
+        hook: Hook,
         version: CrdVersion,
         body: &[u8],
     ) -> Result<String, HookCallError> {
         let document = Document::parse(body, Rules::Lenient).map_err(HookCallError::Unreadable)?;
-        let request = HookRequest::read(document.root())?;
-        if request.hook != order_sign::HOOK {
-            let text = format!("this service answers the hook `{}`", order_sign::HOOK);
+        if Hook::of_call(document.root())? != hook {
+            let text = format!("this service answers the hook `{}`", hook.name());
             return Err(HookCallError::NotThisHook(fault(FaultKind::Value, "hook", text)));
         }
-        let file = HookFile::of(&request)?;
-        self.check_coverage(version, &file)?;
+        let request = HookRequest::read(document.root())?;
+        // crd.md 1.4
+        let requested = request.requested_version.as_deref().and_then(CrdVersion::requested);
+        let version = requested.unwrap_or(version);
+        let file = HookFile::of(&request, &[]);
+        check_orders(version, &request, &file)?;
+        self.check_coverage(version, hook, &file)?;
         let now = self.world.now();
         let as_of = day_of(now);
         let mut dossier = file.dossier(&self.rules.plan, as_of);
         let (on_file, _) = self.add_payer_facts(&mut dossier, None).await?;
-        let judged = self.judge_orders(&file, &dossier, &on_file, as_of);
+        let judged = self.judge_orders(version, &file, &dossier, &on_file, as_of);
         let response = self.render_hook(version, &request, &judged, as_of)?;
         // Only what was said is on file as said.
         let said = judged.iter().filter(|it| it.coverage.is_some() && wants_information(&request));
@@ -98,7 +115,7 @@ impl Service {
         let record = HookCallRecord {
             hook_instance: request.hook_instance.as_deref().unwrap_or_default().to_owned(),
             client: client.to_owned(),
-            service_id: order_sign::ID.to_owned(),
+            service_id: hooks::about(hook).id.to_owned(),
             guide: version.segment().to_owned(),
             request: without_token(&document),
             response: response.clone(),
@@ -106,18 +123,20 @@ impl Service {
             assertions,
         };
         self.store.save_hook_call(&record).await?;
-        tracing::info!(client, guide = version.segment(), orders = judged.len(), "hook answered");
+        let (hook, guide) = (hook.name(), version.segment());
+        tracing::info!(client, hook, guide, orders = judged.len(), "hook answered");
         Ok(response)
     }
 
     /// Without a coverage of ours nothing can be asserted: 2.2 says so by status, 2.0 answers with
-    /// nothing to say (rulings 27, crd.md 3.8).
+    /// nothing to say (rulings 27, crd.md 3.8). A secondary hook need not say anything.
     fn check_coverage(
         &self,
         version: CrdVersion,
+        hook: Hook,
         file: &HookFile<'_>,
     ) -> Result<(), HookCallError> {
-        if version == CrdVersion::V2_0 || file.orders.is_empty() {
+        if version == CrdVersion::V2_0 || !hook.is_primary() || file.asked.is_empty() {
             return Ok(());
         }
         let coverages: Vec<usize> = file.pool.of_type("Coverage").collect();
@@ -143,15 +162,16 @@ impl Service {
 
     fn judge_orders<'d>(
         &self,
+        version: CrdVersion,
         file: &HookFile<'d>,
         dossier: &Dossier,
         on_file: &[OnFile],
         as_of: Day,
     ) -> Vec<Judged<'d>> {
-        let cases = dossier.cases().zip(&file.orders);
+        let cases = dossier.cases().zip(&file.asked);
         cases
-            .filter_map(|(case, place)| {
-                let entry = file.pool.entry(*place)?;
+            .filter_map(|(case, asked)| {
+                let entry = file.pool.entry(file.annotated(*asked, version)?)?;
                 let verdict = evaluate(&self.rules.shelf, case, as_of);
                 Some(Judged {
                     text: entry.node.raw(),
@@ -180,14 +200,10 @@ impl Service {
     ) -> Result<String, ServiceError> {
         let plan = &self.rules.plan;
         let mut orders = Vec::new();
-        let mut cards: Vec<Card> = Vec::new();
         for order in judged {
             // crd.md 3.4: no Coverage on the client's system, no coverage-information.
             let Some(coverage) = &order.coverage else { continue };
-            let page = order.verdict.policy.as_ref().map(|policy| {
-                let edition = policy.edition.map(|day| day.to_string()).unwrap_or_default();
-                plan.policy_page(&policy.id, &edition)
-            });
+            let page = order.policy_page(plan);
             if wants_information(request) {
                 let without_policy = if order.is_free {
                     WithoutPolicy::NoAuth { why: None }
@@ -206,6 +222,7 @@ impl Service {
                         .as_ref()
                         .filter(|_| request.wants("unsolicited-determ"))
                         .map(|(number, until)| (number.as_str(), Some(*until))),
+                    asks_documents: request.hook.is_primary(),
                     site_clauses: &self.rules.shelf.site_clauses(),
                     questionnaires: &[],
                     policy_url: page.as_deref(),
@@ -218,21 +235,13 @@ impl Service {
                     information: coverage_information(&order.verdict, &circumstances),
                 });
             }
-            if request.wants("guideline") {
-                let id = self.world.new_id();
-                cards.extend(explain::instructions_card(&id, &order.reference, &order.verdict));
-                if let Some(page) = &page {
-                    let id = self.world.new_id();
-                    cards.extend(explain::policy_card(&id, &order.reference, &order.verdict, page));
-                }
-            }
         }
         let telling = self.terms.tells_actions.then(|| self.world.new_id());
         let answer = HookAnswer {
             version,
             payer: &plan.name,
             orders,
-            cards,
+            cards: self.hook_cards(request, judged),
             actions_card: telling.as_deref(),
         };
         Ok(crd::response(&answer)?)
@@ -254,6 +263,26 @@ fn coverage_reference(case: Case<'_>) -> Option<String> {
         CoverageStanding::InForce(membership) => Some(membership.source.resource.to_string()),
         CoverageStanding::Unusable(_) => None,
     }
+}
+
+/// Orders that the context only names have to be readable: without one there is nothing to put
+/// coverage information into (crd.md 3.5, 3.10).
+fn check_orders(
+    version: CrdVersion,
+    request: &HookRequest<'_>,
+    file: &HookFile<'_>,
+) -> Result<(), HookCallError> {
+    let can_answer = file.asked.iter().any(|asked| file.annotated(*asked, version).is_some());
+    if can_answer || file.missing.is_empty() {
+        return Ok(());
+    }
+    let place = match request.hook {
+        Hook::AppointmentBook => "context.appointments",
+        _ => "context.dispatchedOrders",
+    };
+    let text = "none of these orders came with the call, and none could be fetched: send them by \
+                prefetch";
+    Err(HookCallError::NoOrder(fault(FaultKind::Required, place, text)))
 }
 
 fn wants_information(request: &HookRequest<'_>) -> bool {
