@@ -7,8 +7,10 @@
 pub mod answer_hook;
 mod answering;
 mod claim_echo;
+mod encounter_card;
 mod hook_cards;
 pub mod inquire_claim;
+mod judge_orders;
 mod line;
 mod notice;
 pub mod notify;
