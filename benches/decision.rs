@@ -119,6 +119,7 @@ fn service() -> Service {
     let terms = Terms {
         public_base: "https://payer.priorauth.test".to_owned(),
         repeat_window: Duration::ZERO,
+        inquiry_retention: Duration::ZERO,
         tells_actions: false,
         scenarios: Scenarios::default(),
     };
