@@ -7,9 +7,11 @@
 pub mod answer_hook;
 mod answering;
 mod claim_echo;
+mod encounter_card;
 mod gather;
 mod hook_cards;
 pub mod inquire_claim;
+mod judge_orders;
 mod line;
 mod notice;
 pub mod notify;

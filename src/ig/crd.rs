@@ -159,6 +159,24 @@ impl CrdVersion {
         }
     }
 
+    /// Whether clients may switch off determinations that they did not ask for (crd.md 3.2).
+    #[must_use]
+    pub fn knows_unsolicited(self) -> bool {
+        match self {
+            CrdVersion::V2_0 => false,
+            CrdVersion::V2_2 => true,
+        }
+    }
+
+    /// The code for what cannot be told: 2.0.1 has none (crd.md 3.9).
+    #[must_use]
+    pub fn indeterminate(self) -> &'static str {
+        match self {
+            CrdVersion::V2_0 => "conditional",
+            CrdVersion::V2_2 => "indeterminate",
+        }
+    }
+
     /// Which reason codes exist in [`TEMP`]; all other reasons have words alone.
     #[must_use]
     pub fn reason_codes(self) -> &'static [&'static str] {

@@ -2,23 +2,19 @@
 
 use std::time::Instant;
 
-use super::gather::{Call, received};
+use super::gather::{self, received};
+use super::judge_orders::{Call, Judged};
 use super::world::day_of;
-use super::{OnFile, Service, ServiceError};
+use super::{Service, ServiceError};
 use crate::cds::{Hook, HookError, HookRequest};
-use crate::facts::{Case, CoverageStanding, DateOrigin};
 use crate::fhir::{Document, Fault, FaultKind, Node, Rules};
 use crate::hooks;
 use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
-use crate::intake::dossier::{Dossier, HookFile};
-use crate::policy::{Finding, Lack, Plan, Verdict, evaluate};
-use crate::render::crd::{
-    self, Circumstances, HookAnswer, InfoNeeded, OrderAnswer, WithoutPolicy, coverage_information,
-};
+use crate::intake::dossier::HookFile;
+use crate::render::crd::{self, Card, HookAnswer, OrderAnswer};
 use crate::render::trace;
 use crate::store::{AssertionRecord, HookCallRecord, PolicyEdition};
-use crate::terms::{Day, Truth};
 
 /// How a hook call ended without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -59,28 +55,6 @@ impl From<HookError> for HookCallError {
     }
 }
 
-/// One order of a call, judged.
-pub(super) struct Judged<'d> {
-    text: &'d str,
-    pub(super) reference: String,
-    pub(super) coverage: Option<String>,
-    pub(super) verdict: Verdict,
-    member: Option<String>,
-    is_free: bool,
-    /// The number of the authorization that covers it, and its last day.
-    authorized: Option<(String, Day)>,
-    assertion_id: String,
-}
-
-impl Judged<'_> {
-    /// Where the policy that judged can be read.
-    pub(super) fn policy_page(&self, plan: &Plan) -> Option<String> {
-        let policy = self.verdict.policy.as_ref()?;
-        let edition = policy.edition.map(|day| day.to_string()).unwrap_or_default();
-        Some(plan.policy_page(&policy.id, &edition))
-    }
-}
-
 impl Service {
     /// Answers a call of `hook` in the words of `version`, unless the call asks for another one;
     /// what is asserted is saved before it is answered. `arrived` is when the call's first byte
@@ -107,23 +81,32 @@ impl Service {
         let version = requested.unwrap_or(version);
         let (gathered, documents);
         let mut file = HookFile::of(&request, &[]);
-        let call = Call { client, version, root: document.root(), request: &request, arrived };
+        let root = document.root();
+        let call = gather::Call { client, version, root, request: &request, arrived };
         gathered = self.gather(call, &file).await;
         documents = gathered.documents();
         if !documents.is_empty() {
             file = HookFile::of(&request, &received(&documents));
         }
         check_orders(version, &request, &file)?;
-        self.check_coverage(version, hook, &file)?;
+        if !gathered.hides_coverage(&file) {
+            self.check_coverage(version, hook, &file)?;
+        }
         let now = self.world.now();
         let as_of = day_of(now);
         let mut dossier = file.dossier(&self.rules.plan, as_of);
-        gathered.tell(&mut dossier);
+        gathered.tell(&mut dossier, &file);
+        if hook.is_of_encounter() {
+            dossier.items.push(file.visit(&self.rules.plan, as_of));
+        }
         let (on_file, _) = self.add_payer_facts(&mut dossier, None).await?;
-        let judged = self.judge_orders(version, &file, &dossier, &on_file, as_of);
-        let response = self.render_hook(version, &request, &judged, as_of)?;
+        let call = Call { version, request: &request, file: &file, on_file: &on_file, as_of };
+        let judged = self.judge_orders(&call, &dossier);
+        let mut cards = self.hook_cards(&request, &judged);
+        cards.extend(self.encounter_card(&call, &dossier));
+        let response = self.render_hook(version, &judged, cards)?;
         // Only what was said is on file as said.
-        let said = judged.iter().filter(|it| it.coverage.is_some() && wants_information(&request));
+        let said = judged.iter().filter(|it| it.said.is_some());
         let assertions = said.map(assertion).collect::<Result<_, _>>()?;
         let record = HookCallRecord {
             hook_instance: request.hook_instance.as_deref().unwrap_or_default().to_owned(),
@@ -173,108 +156,35 @@ impl Service {
         Err(HookCallError::NotOurs(fault(FaultKind::Value, "prefetch.coverage", text)))
     }
 
-    fn judge_orders<'d>(
-        &self,
-        version: CrdVersion,
-        file: &HookFile<'d>,
-        dossier: &Dossier,
-        on_file: &[OnFile],
-        as_of: Day,
-    ) -> Vec<Judged<'d>> {
-        let cases = dossier.cases().zip(&file.asked);
-        cases
-            .filter_map(|(case, asked)| {
-                let entry = file.pool.entry(file.annotated(*asked, version)?)?;
-                let verdict = evaluate(&self.rules.shelf, case, as_of);
-                Some(Judged {
-                    text: entry.node.raw(),
-                    reference: entry.name(),
-                    coverage: coverage_reference(case),
-                    authorized: authorized(on_file, case, &verdict, as_of),
-                    verdict,
-                    member: member_of(case.coverage),
-                    is_free: case
-                        .order
-                        .products
-                        .iter()
-                        .any(|it| self.rules.plan.is_free(&it.concept)),
-                    assertion_id: self.world.new_id(),
-                })
-            })
-            .collect()
-    }
-
     fn render_hook(
         &self,
         version: CrdVersion,
-        request: &HookRequest<'_>,
         judged: &[Judged<'_>],
-        as_of: Day,
+        cards: Vec<Card>,
     ) -> Result<String, ServiceError> {
-        let plan = &self.rules.plan;
-        let mut orders = Vec::new();
+        let mut orders: Vec<OrderAnswer<'_>> = Vec::new();
         for order in judged {
-            // crd.md 3.4: no Coverage on the client's system, no coverage-information.
-            let Some(coverage) = &order.coverage else { continue };
-            let page = order.policy_page(plan);
-            if wants_information(request) {
-                let without_policy = if order.is_free {
-                    WithoutPolicy::NoAuth { why: None }
-                } else {
-                    WithoutPolicy::Depends {
-                        why: "the plan has no policy for this order; its benefit rules decide",
-                        info: InfoNeeded::Other,
-                    }
-                };
-                let circumstances = Circumstances {
-                    date: as_of,
-                    assertion_id: &order.assertion_id,
-                    // crd.md 3.3: a call that only asks what would be is never told `satisfied`.
-                    authorization: order
-                        .authorized
-                        .as_ref()
-                        .filter(|_| request.wants("unsolicited-determ"))
-                        .map(|(number, until)| (number.as_str(), Some(*until))),
-                    asks_documents: request.hook.is_primary(),
-                    site_clauses: &self.rules.shelf.site_clauses(),
-                    questionnaires: &[],
-                    policy_url: page.as_deref(),
-                    without_policy,
-                };
-                orders.push(OrderAnswer {
+            let Some((coverage, information)) = &order.said else { continue };
+            let said = (coverage.as_str(), information.clone());
+            // Coverages of the same order follow each other.
+            match orders.last_mut().filter(|it| it.reference == order.reference) {
+                Some(known) => known.said.push(said),
+                None => orders.push(OrderAnswer {
                     order: order.text,
                     reference: &order.reference,
-                    coverage,
-                    information: coverage_information(&order.verdict, &circumstances),
-                });
+                    said: vec![said],
+                }),
             }
         }
         let telling = self.terms.tells_actions.then(|| self.world.new_id());
         let answer = HookAnswer {
             version,
-            payer: &plan.name,
+            payer: &self.rules.plan.name,
             orders,
-            cards: self.hook_cards(request, judged),
+            cards,
             actions_card: telling.as_deref(),
         };
         Ok(crd::response(&answer)?)
-    }
-}
-
-fn member_of(coverage: &CoverageStanding) -> Option<String> {
-    match coverage {
-        CoverageStanding::InForce(membership) => membership.member_id.clone().map(String::from),
-        CoverageStanding::Unusable(_) => None,
-    }
-}
-
-/// The Coverage that the assertion is about, as the client's system knows it.
-///
-/// One that is not usable yields no assertion (rulings 27).
-fn coverage_reference(case: Case<'_>) -> Option<String> {
-    match case.coverage {
-        CoverageStanding::InForce(membership) => Some(membership.source.resource.to_string()),
-        CoverageStanding::Unusable(_) => None,
     }
 }
 
@@ -296,42 +206,6 @@ fn check_orders(
     let text = "none of these orders came with the call, and none could be fetched: send them by \
                 prefetch";
     Err(HookCallError::NoOrder(fault(FaultKind::Required, place, text)))
-}
-
-fn wants_information(request: &HookRequest<'_>) -> bool {
-    request.wants("coverage-info")
-}
-
-/// The authorization on file that covers an order (rulings 26): under the same policy, valid on the
-/// day of service, and nothing in the records speaks against another infusion.
-///
-/// An order that names no day of service is for a day to come.
-fn authorized(
-    on_file: &[OnFile],
-    case: Case<'_>,
-    verdict: &Verdict,
-    as_of: Day,
-) -> Option<(String, Day)> {
-    let policy = verdict.policy.as_ref()?;
-    // What speaks against it still does where other records could not be read.
-    let speaks_against = |finding: &Finding| {
-        finding.truth == Truth::NotMet
-            || !finding.unread.is_empty() && finding.lack == Some(Lack::Judgement)
-    };
-    if verdict.findings.iter().any(speaks_against) {
-        return None;
-    }
-    let date = &case.order.service_date;
-    let (first, last) = match date.origin {
-        DateOrigin::Item | DateOrigin::Admission | DateOrigin::Order => {
-            (date.when.first(), date.when.last())
-        }
-        DateOrigin::Request | DateOrigin::AsOf => (as_of, as_of),
-    };
-    on_file
-        .iter()
-        .find(|it| it.fact.policy == policy.id && it.valid_from <= first && last <= it.valid_to)
-        .map(|it| (it.fact.number.to_string(), it.valid_to))
 }
 
 fn assertion(order: &Judged<'_>) -> Result<AssertionRecord, ServiceError> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::Service;
 use crate::cds::HookRequest;
 use crate::ehr::{Access, Closed, Ehr, Failed, Failure, Fetched, Harvest, Visit, Wish};
-use crate::facts::{Gap, Unread};
+use crate::facts::{CoverageLack, CoverageStanding, Gap, Source, SourceKind, Unread, Unusable};
 use crate::fhir::{Document, Node, Rules};
 use crate::ig::CrdVersion;
 use crate::intake::dossier::{Dossier, HookFile, Received};
@@ -52,9 +52,52 @@ impl Gathered {
     }
 
     /// Says in a dossier what could not be had.
-    pub(super) fn tell(&self, dossier: &mut Dossier) {
+    pub(super) fn tell(&self, dossier: &mut Dossier, file: &HookFile<'_>) {
         dossier.evidence.unread.clone_from(&self.unread);
         dossier.gaps.extend(self.gaps.iter().cloned());
+        for (item, asked) in dossier.items.iter_mut().zip(&file.asked) {
+            let CoverageStanding::Unusable(unusable) = &mut item.coverage else { continue };
+            let unread = self.unread_coverage(file, asked.place);
+            if let Some(unread) = unread.filter(|_| unusable.lack == CoverageLack::NotOurs) {
+                *unusable = unread;
+            }
+        }
+    }
+
+    /// Whether a coverage of an order is known by its name and could not be read: then that is
+    /// what is said, and it is nobody's fault who sent the call.
+    pub(super) fn hides_coverage(&self, file: &HookFile<'_>) -> bool {
+        file.asked.iter().any(|asked| self.unread_coverage(file, asked.place).is_some())
+    }
+
+    /// The coverage that the order at `place` names, where it could not be read; or one that was,
+    /// and who pays by it could not.
+    fn unread_coverage(&self, file: &HookFile<'_>, place: usize) -> Option<Unusable> {
+        let pool = &file.pool;
+        let unusable = |unread: &Unread, name: String| Unusable {
+            why: format!("the coverage could not be read: {}", unread.why),
+            lack: CoverageLack::Unread,
+            source: Some(Source {
+                resource: name.into(),
+                element: "Coverage".into(),
+                date: None,
+                kind: SourceKind::Request,
+            }),
+        };
+        if let Some(unread) = self.lacks("Coverage") {
+            let named = pool.entry(place)?.node.each("insurance");
+            let mut named = named.filter_map(|it| it.text_of("reference"));
+            let hidden = named.find(|it| pool.resolve(it, place).is_none())?;
+            return Some(unusable(unread, hidden.into_owned()));
+        }
+        let unread = self.lacks("Organization")?;
+        let is_hidden = |coverage: &usize| {
+            let payors = pool.entry(*coverage).map(|entry| entry.node.each("payor"));
+            let mut payors = payors.into_iter().flatten();
+            payors.any(|it| it.get("reference").is_some() && pool.follow(it, *coverage).is_none())
+        };
+        let coverage = file.coverages(place).into_iter().find(is_hidden)?;
+        Some(unusable(unread, pool.entry(coverage)?.name()))
     }
 
     fn fail_all(&mut self, wishes: Vec<Wish>, why: Failure) {

@@ -1,7 +1,7 @@
 //! Which cards an answer to a hook has.
 
 use super::Service;
-use super::answer_hook::Judged;
+use super::judge_orders::Judged;
 use crate::cds::HookRequest;
 use crate::render::crd::{Card, explain};
 

@@ -148,7 +148,8 @@ impl Service {
                         "The plan has no policy for this service; a person of the plan decides."
                             .to_owned(),
                     ]),
-                    CoverageStanding::Unusable(why) => {
+                    CoverageStanding::Unusable(unusable) => {
+                        let why = &unusable.why;
                         Decision::Pend(vec![format!("A person of the plan decides, as {why}.")])
                     }
                 }

@@ -1,10 +1,14 @@
-//! `order-sign` over HTTP: what each story is answered by both versions, and what odd clients send.
+//! The hooks over HTTP, `order-sign` first: what each story is answered by both versions, and what odd clients send.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Server, extensions, fixture, json, objects, stories};
+
+mod coverage;
+mod discovery;
+mod hooks;
 
 const VERSIONS: [&str; 2] = ["2.0", "2.2"];
 const SERVICE: &str = "order-sign-coverage";
@@ -233,32 +237,6 @@ fn an_assertion_that_was_answered_is_on_file_and_the_token_is_not() {
     assert!(calls[0].contains("hookInstance") && !calls[0].contains("very-secret-token"));
     assert_eq!(server.rows()["audit"], 1);
     assert_eq!(server.rows()["prior_auth_case"], 0);
-}
-
-#[test]
-fn discovery_describes_the_service_and_its_prefetch() {
-    let server = Server::start();
-    for version in VERSIONS {
-        let answer = server.get(&format!("/crd/{version}/cds-services"));
-        let document = answer.good();
-        let services = document["services"].as_array().unwrap();
-        let service = services.iter().find(|it| it["id"] == SERVICE).unwrap();
-        assert_eq!(service["hook"], "order-sign");
-        assert!(!service["title"].as_str().unwrap().is_empty());
-        assert!(!service["description"].as_str().unwrap().is_empty());
-        for (key, template) in service["prefetch"].as_object().unwrap() {
-            let template = template.as_str().unwrap();
-            // rulings 38: patient, user and date tokens alone
-            for token in template.split("{{").skip(1) {
-                let token = token.split("}}").next().unwrap();
-                let known =
-                    ["context.patientId", "context.userId", "userPractitionerId", "today()"];
-                assert!(known.iter().any(|it| token.starts_with(it)), "{key}: {token}");
-            }
-            assert!(!template.starts_with("{{"), "{key}: {template}");
-        }
-        assert!(service["prefetch"]["coverage"].is_string());
-    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn add_reason(verdict: &Verdict, coverage: &Coverage, reasons: &mut V
         Coverage::Covered { documents, .. } | Coverage::Conditional { documents, .. } => {
             documents.as_ref()
         }
-        Coverage::NotCovered { .. } => None,
+        Coverage::NotCovered { .. } | Coverage::Indeterminate { .. } => None,
     };
     if !documents.is_some_and(|it| it.needed == DocNeeded::Indeterminate) {
         reasons.extend(reason(verdict));

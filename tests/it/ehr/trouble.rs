@@ -76,6 +76,34 @@ fn records_that_could_not_be_read_make_the_statement_indeterminate_and_cost_no_m
 }
 
 #[test]
+fn a_coverage_that_could_not_be_read_is_indeterminate_and_no_fault_of_the_caller() {
+    // The Coverage, and the Organization that pays by it.
+    for kind in ["Coverage", "Organization/carepartners"] {
+        let ehr = broken(kind, &Trouble::Status(500));
+        let server = server_for(&ehr, 5000);
+        for (version, covered) in [("2.0", "conditional"), ("2.2", "indeterminate")] {
+            let answer = server.sign(version, thin(STORY, &ehr, &[]).to_string());
+            assert_eq!(codes(&answer, "covered"), [covered], "{kind} {version}");
+            assert_eq!(codes(&answer, "pa-needed"), [covered], "{kind} {version}");
+            let parts = said(&answer);
+            let coverage = parts.iter().find(|(url, _)| url == "coverage").unwrap();
+            assert!(coverage.1.contains("Coverage/cov-1101"), "{kind} {version}");
+            let (code, text) = reasons(&answer).remove(0);
+            assert!(text.contains("could not be read: it answered 500"), "{text}");
+            assert_eq!(code == "technical", version == "2.2", "{kind} {version}");
+        }
+    }
+    // Where nothing names it, nothing can be said of it.
+    let ehr = broken("Coverage", &Trouble::Status(500));
+    let mut request = thin(STORY, &ehr, &[]);
+    let order = &mut request["context"]["draftOrders"]["entry"][0]["resource"];
+    order.as_object_mut().unwrap().remove("insurance");
+    let server = server_for(&ehr, 5000);
+    assert_eq!(server.sign("2.2", request.to_string()).status, 412);
+    assert_eq!(server.sign("2.0", request.to_string()).good()["systemActions"], json!([]));
+}
+
+#[test]
 fn what_is_not_there_or_not_offered_is_asked_for_as_ever() {
     for status in [400, 404] {
         let ehr = broken("Condition", &Trouble::Status(status));

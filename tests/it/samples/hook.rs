@@ -1,13 +1,15 @@
 //! Answers to hooks.
 
+use std::sync::OnceLock;
+
 use priorauth::facts::{Source, SourceKind};
 use priorauth::ig::CrdVersion;
 use priorauth::policy::{Cited, Determination, Finding, Lack, PolicyId, Verdict};
 use priorauth::render::crd::explain::{instructions_card, policy_card};
 use priorauth::render::crd::{
-    Circumstances, Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents,
-    HookAnswer, InfoNeeded, OneOrMore, OrderAnswer, PaNeeded, Reason, ReasonCode, WithoutPolicy,
-    coverage_information, response,
+    Circumstances, Contact, Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose,
+    Documents, HookAnswer, InfoNeeded, OneOrMore, OrderAnswer, PaNeeded, Reason, ReasonCode,
+    WithoutPolicy, coverage_information, response,
 };
 use priorauth::terms::{Day, Truth, When};
 
@@ -22,6 +24,18 @@ pub(crate) const ORDER: &str = r#"{ "resourceType": "MedicationRequest", "id": "
   "dosageInstruction": [{"text": "once", "doseAndRate": [{"doseQuantity": {"value": 1.50}}]}] }"#;
 
 const FORM: &str = "https://payer.priorauth.test/fhir/Questionnaire/amtagvi|2026-01-01";
+static FORMS: OnceLock<Vec<String>> = OnceLock::new();
+static CONTACT: OnceLock<Contact> = OnceLock::new();
+
+fn contact() -> Contact {
+    Contact {
+        name: "Utilization Management".to_owned(),
+        phone: "+1-555-0142".to_owned(),
+        fax: "+1-555-0143".to_owned(),
+        email: "um@payer.priorauth.test".to_owned(),
+    }
+}
+
 const POLICY: &str = "https://payer.priorauth.test/policies/amtagvi";
 
 pub(crate) fn day(text: &str) -> Day {
@@ -85,9 +99,16 @@ pub(crate) fn circumstances(without_policy: WithoutPolicy<'static>) -> Circumsta
         assertion_id: "8d6f1c3a-0000-4000-8000-000000000001",
         authorization: None,
         asks_documents: true,
+        performer_asks: false,
+        lacks: None,
         site_clauses: &["6"],
-        questionnaires: &[FORM],
+        site_needs: OneOrMore::one(InfoNeeded::Location),
+        questionnaires: FORMS.get_or_init(|| vec![FORM.to_owned()]),
         policy_url: Some(POLICY),
+        billing: &[],
+        depends_on: None,
+        contact: CONTACT.get_or_init(contact),
+        coverage_until: None,
         without_policy,
     }
 }
@@ -180,6 +201,10 @@ fn by_hand(coverage: Coverage) -> CoverageInformation {
         coverage,
         reasons: Vec::new(),
         details: Vec::new(),
+        billing: Vec::new(),
+        depends_on: None,
+        contact: None,
+        until: None,
         date: day("2026-03-02"),
         assertion_id: "8d6f1c3a-0000-4000-8000-000000000002".to_owned(),
     }
@@ -203,8 +228,7 @@ pub(crate) fn answer(
         orders: vec![OrderAnswer {
             order: ORDER,
             reference: order,
-            coverage: "Coverage/c-1",
-            information,
+            said: vec![("Coverage/c-1", information)],
         }],
         cards: cards.into_iter().flatten().collect(),
         actions_card: tells_actions.then_some("5e1c0000-0000-4000-8000-000000000003"),
