@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Server, extensions, fixture, json, objects, stories};
 
-mod coverage;
+pub(crate) mod coverage;
 mod discovery;
-mod hooks;
+pub(crate) mod hooks;
 
 const VERSIONS: [&str; 2] = ["2.0", "2.2"];
 const SERVICE: &str = "order-sign-coverage";
