@@ -7,7 +7,9 @@
 pub mod answer_hook;
 mod answering;
 mod claim_echo;
+pub mod feedback;
 mod hook_cards;
+mod hook_record;
 pub mod inquire_claim;
 mod line;
 mod notice;

@@ -114,9 +114,27 @@ impl Request {
     /// # Errors
     /// Each fault as `place: text`, joined by `; `.
     pub fn read(bytes: &[u8], plan: &Plan, as_of: Day) -> Result<Request, String> {
+        Request::read_with(bytes, &[], plan, as_of)
+    }
+
+    /// Reads a body with what the client's FHIR server gave for it.
+    ///
+    /// # Errors
+    /// As [`Request::read`].
+    pub fn read_with(
+        bytes: &[u8],
+        fetched: &[String],
+        plan: &Plan,
+        as_of: Day,
+    ) -> Result<Request, String> {
         let lenient = Document::parse(bytes, Rules::Lenient).map_err(|faults| in_words(&faults))?;
         if HookRequest::is_one(lenient.root()) {
-            let call = HookRequest::read(lenient.root()).map_err(|error| error.to_string())?;
+            let mut call = HookRequest::read(lenient.root()).map_err(|error| error.to_string())?;
+            let fetched: Vec<Document<'_>> = fetched
+                .iter()
+                .filter_map(|text| Document::parse(text.as_bytes(), Rules::Lenient).ok())
+                .collect();
+            call.prefetch.extend(fetched.iter().map(Document::root));
             let file = HookFile::of(&call).map_err(|error| error.to_string())?;
             return Ok(Request { kind: Kind::CdsHooks, dossier: file.dossier(plan, as_of) });
         }

@@ -17,6 +17,15 @@ fn version_of(segment: &str) -> Result<CrdVersion, Problem> {
         .ok_or_else(|| Problem::not_found("there is no such version of CRD here"))
 }
 
+/// The version of a service that there is.
+pub(super) fn service_of(version: &str, id: &str) -> Result<CrdVersion, Problem> {
+    let version = version_of(version)?;
+    if id != order_sign::ID {
+        return Err(Problem::not_found("there is no such service; see the discovery document"));
+    }
+    Ok(version)
+}
+
 /// `GET /crd/{version}/cds-services`: open to everybody.
 pub(super) async fn discovery(
     State(app): State<App>,
@@ -34,10 +43,7 @@ pub(super) async fn call(
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    let version = version_of(&version)?;
-    if id != order_sign::ID {
-        return Err(Problem::not_found("there is no such service; see the discovery document"));
-    }
+    let version = service_of(&version, &id)?;
     let caller = app.caller(&headers, &uri)?;
     let bytes = body::read(&headers, body, app.limits).await?;
     let answer = app.service.answer_order_sign(&caller, version, &bytes).await?;

@@ -1,5 +1,6 @@
 //! The shelf of policies: which edition judges an order.
 
+use super::card::CardRule;
 use super::criterion::{Authority, Condition, Edition, ProductMap, Text};
 use super::document::Document;
 use super::finding::{Lack, PolicyId, Verdict};
@@ -138,6 +139,12 @@ impl Shelf {
             }
         }
         documents
+    }
+
+    /// The cards of the edition that judged whose clause came out as they want it.
+    pub fn cards<'s>(&'s self, verdict: &'s Verdict) -> impl Iterator<Item = &'s CardRule> {
+        let cards = self.text_of(verdict).into_iter().flat_map(|text| &text.cards);
+        cards.filter(|card| card.when.as_ref().is_none_or(|when| when.holds(verdict)))
     }
 
     /// Whether the place of the service was judged by a clause of its own.

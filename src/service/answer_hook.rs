@@ -1,20 +1,21 @@
 //! `order-sign`: judge every draft order, save what is asserted, answer.
 
+use super::hook_cards::Call;
+use super::hook_record::Answered;
 use super::world::day_of;
 use super::{OnFile, Service, ServiceError};
 use crate::cds::{HookError, HookRequest};
 use crate::facts::{Case, CoverageStanding, DateOrigin};
-use crate::fhir::{Document, Fault, FaultKind, Node, Rules};
+use crate::fhir::{Document, Fault, FaultKind, Rules};
 use crate::hooks::order_sign;
 use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
 use crate::intake::dossier::{Dossier, HookFile};
 use crate::policy::{Plan, Verdict, evaluate};
 use crate::render::crd::{
-    self, Circumstances, HookAnswer, InfoNeeded, OrderAnswer, WithoutPolicy, coverage_information,
+    self, Card, Circumstances, CoverageInformation, HookAnswer, InfoNeeded, OrderAnswer,
+    WithoutPolicy, coverage_information,
 };
-use crate::render::trace;
-use crate::store::{AssertionRecord, HookCallRecord, PolicyEdition};
 use crate::terms::{Day, Truth};
 
 /// How a hook call ended without an answer.
@@ -55,15 +56,17 @@ impl From<HookError> for HookCallError {
 
 /// One order of a call, judged.
 pub(super) struct Judged<'d> {
-    text: &'d str,
+    /// Its place among the resources of the call.
+    pub(super) place: usize,
+    pub(super) text: &'d str,
     pub(super) reference: String,
     pub(super) coverage: Option<String>,
     pub(super) verdict: Verdict,
-    member: Option<String>,
+    pub(super) member: Option<String>,
     is_free: bool,
     /// The number of the authorization that covers it, and its last day.
-    authorized: Option<(String, Day)>,
-    assertion_id: String,
+    pub(super) authorized: Option<(String, Day)>,
+    pub(super) assertion_id: String,
 }
 
 impl Judged<'_> {
@@ -97,23 +100,26 @@ impl Service {
         let now = self.world.now();
         let as_of = day_of(now);
         let mut dossier = file.dossier(&self.rules.plan, as_of);
-        let (on_file, _) = self.add_payer_facts(&mut dossier, None).await?;
-        let judged = self.judge_orders(&file, &dossier, &on_file, as_of);
-        let response = self.render_hook(version, &request, &judged, as_of)?;
-        // Only what was said is on file as said.
-        let said = judged.iter().filter(|it| it.coverage.is_some() && wants_information(&request));
-        let assertions = said.map(assertion).collect::<Result<_, _>>()?;
-        let record = HookCallRecord {
-            hook_instance: request.hook_instance.as_deref().unwrap_or_default().to_owned(),
-            client: client.to_owned(),
-            service_id: order_sign::ID.to_owned(),
-            guide: version.segment().to_owned(),
-            request: without_token(&document),
-            response: response.clone(),
+        let on_hand = self.add_payer_facts(&mut dossier, None).await?;
+        let judged = self.judge_orders(&file, &dossier, &on_hand.on_file, as_of);
+        let said = self.what_is_said(&request, &judged, as_of);
+        let call = Call { request: &request, file: &file, as_of };
+        let (cards, shown) = self.hook_cards(&call, &judged).into_iter().unzip();
+        let response = self.render_hook(version, &said, cards)?;
+        self.keep_call(Answered {
+            client,
+            service_id: order_sign::ID,
+            version,
+            hook_instance: request.hook_instance.as_deref(),
+            document: &document,
+            fetched: Vec::new(),
+            inputs: self.inputs(as_of, on_hand.held),
+            said,
+            cards: shown,
+            response: &response,
             given_at: now,
-            assertions,
-        };
-        self.store.save_hook_call(&record).await?;
+        })
+        .await?;
         tracing::info!(client, guide = version.segment(), orders = judged.len(), "hook answered");
         Ok(response)
     }
@@ -162,6 +168,7 @@ impl Service {
                 let entry = file.pool.entry(*place)?;
                 let verdict = evaluate(&self.rules.shelf, case, as_of);
                 Some(Judged {
+                    place: *place,
                     text: entry.node.raw(),
                     reference: entry.name(),
                     coverage: coverage_reference(case),
@@ -179,56 +186,71 @@ impl Service {
             .collect()
     }
 
+    /// What is said of each order, as far as the client wants it.
+    fn what_is_said<'j, 'd>(
+        &self,
+        request: &HookRequest<'_>,
+        judged: &'j [Judged<'d>],
+        as_of: Day,
+    ) -> Vec<(&'j Judged<'d>, CoverageInformation)> {
+        if !request.wants("coverage-info") {
+            return Vec::new();
+        }
+        // crd.md 3.4: no Coverage on the client's system, no coverage-information.
+        let orders = judged.iter().filter(|order| order.coverage.is_some());
+        orders.map(|order| (order, self.information(request, order, as_of))).collect()
+    }
+
+    fn information(
+        &self,
+        request: &HookRequest<'_>,
+        order: &Judged<'_>,
+        as_of: Day,
+    ) -> CoverageInformation {
+        let without_policy = if order.is_free {
+            WithoutPolicy::NoAuth { why: None }
+        } else {
+            WithoutPolicy::Depends {
+                why: "the plan has no policy for this order; its benefit rules decide",
+                info: InfoNeeded::Other,
+            }
+        };
+        let page = order.policy_page(&self.rules.plan);
+        let circumstances = Circumstances {
+            date: as_of,
+            assertion_id: &order.assertion_id,
+            // crd.md 3.3: a call that only asks what would be is never told `satisfied`.
+            authorization: order
+                .authorized
+                .as_ref()
+                .filter(|_| request.wants("unsolicited-determ"))
+                .map(|(number, until)| (number.as_str(), Some(*until))),
+            site_clauses: &self.rules.shelf.site_clauses(),
+            questionnaires: &[],
+            policy_url: page.as_deref(),
+            without_policy,
+        };
+        coverage_information(&order.verdict, &circumstances)
+    }
+
     fn render_hook(
         &self,
         version: CrdVersion,
-        request: &HookRequest<'_>,
-        judged: &[Judged<'_>],
-        as_of: Day,
+        said: &[(&Judged<'_>, CoverageInformation)],
+        cards: Vec<Card>,
     ) -> Result<String, ServiceError> {
-        let plan = &self.rules.plan;
-        let mut orders = Vec::new();
-        for order in judged {
-            // crd.md 3.4: no Coverage on the client's system, no coverage-information.
-            let Some(coverage) = &order.coverage else { continue };
-            let page = order.policy_page(plan);
-            if wants_information(request) {
-                let without_policy = if order.is_free {
-                    WithoutPolicy::NoAuth { why: None }
-                } else {
-                    WithoutPolicy::Depends {
-                        why: "the plan has no policy for this order; its benefit rules decide",
-                        info: InfoNeeded::Other,
-                    }
-                };
-                let circumstances = Circumstances {
-                    date: as_of,
-                    assertion_id: &order.assertion_id,
-                    // crd.md 3.3: a call that only asks what would be is never told `satisfied`.
-                    authorization: order
-                        .authorized
-                        .as_ref()
-                        .filter(|_| request.wants("unsolicited-determ"))
-                        .map(|(number, until)| (number.as_str(), Some(*until))),
-                    site_clauses: &self.rules.shelf.site_clauses(),
-                    questionnaires: &[],
-                    policy_url: page.as_deref(),
-                    without_policy,
-                };
-                orders.push(OrderAnswer {
-                    order: order.text,
-                    reference: &order.reference,
-                    coverage,
-                    information: coverage_information(&order.verdict, &circumstances),
-                });
-            }
-        }
         let telling = self.terms.tells_actions.then(|| self.world.new_id());
+        let orders = said.iter().map(|(order, information)| OrderAnswer {
+            order: order.text,
+            reference: &order.reference,
+            coverage: order.coverage.as_deref().unwrap_or_default(),
+            information: information.clone(),
+        });
         let answer = HookAnswer {
             version,
-            payer: &plan.name,
-            orders,
-            cards: self.hook_cards(request, judged),
+            payer: &self.rules.plan.name,
+            orders: orders.collect(),
+            cards,
             actions_card: telling.as_deref(),
         };
         Ok(crd::response(&answer)?)
@@ -250,10 +272,6 @@ fn coverage_reference(case: Case<'_>) -> Option<String> {
         CoverageStanding::InForce(membership) => Some(membership.source.resource.to_string()),
         CoverageStanding::Unusable(_) => None,
     }
-}
-
-fn wants_information(request: &HookRequest<'_>) -> bool {
-    request.wants("coverage-info")
 }
 
 /// The authorization on file that covers an order (rulings 26): under the same policy, valid on the
@@ -281,39 +299,4 @@ fn authorized(
         .iter()
         .find(|it| it.fact.policy == policy.id && it.valid_from <= first && last <= it.valid_to)
         .map(|it| (it.fact.number.to_string(), it.valid_to))
-}
-
-fn assertion(order: &Judged<'_>) -> Result<AssertionRecord, ServiceError> {
-    let findings = serde_json::to_string(&trace::item(0, &order.verdict))
-        .map_err(|_| ServiceError::Internal("findings cannot be written"))?;
-    Ok(AssertionRecord {
-        assertion_id: order.assertion_id.clone(),
-        order_reference: order.reference.clone(),
-        member_id: order.member.clone(),
-        policy: order.verdict.policy.as_ref().and_then(|policy| {
-            Some(PolicyEdition { policy_id: policy.id.to_string(), edition: policy.edition? })
-        }),
-        determination: order.verdict.determination.as_str().to_owned(),
-        findings,
-    })
-}
-
-/// The call's text with the access token taken out: it is never stored (crd.md 3.6).
-fn without_token(document: &Document<'_>) -> String {
-    let root = document.root();
-    let token = root.at(&["fhirAuthorization", "access_token"]).map(Node::span);
-    let text = root.raw();
-    match token {
-        Some(span) => {
-            let start = root.span().start;
-            let (before, after) =
-                (span.start.saturating_sub(start), span.end.saturating_sub(start));
-            format!(
-                "{}\"(removed)\"{}",
-                text.get(..before).unwrap_or_default(),
-                text.get(after..).unwrap_or_default()
-            )
-        }
-        None => text.to_owned(),
-    }
 }

@@ -136,17 +136,18 @@ impl Service {
             bundle_identifier: request.identifier.as_ref().and_then(token),
             claim_identifier: request.claim_identifiers.first().and_then(token),
         };
-        let mut judged_after = None;
+        let (mut judged_after, mut inputs) = (None, None);
         let lines = if refusal.is_some() {
             Vec::new()
         } else {
-            let (_, seen) = self.add_payer_facts(&mut dossier, None).await?;
+            let on_hand = self.add_payer_facts(&mut dossier, None).await?;
             let similar = self.store.similar_submissions(&likeness).await?;
             let similar: Vec<String> = similar.iter().map(ToString::to_string).collect();
             let judged = self.judge_lines(incoming, &dossier, &similar, |_| true)?;
             let mut lines = self.numbered(incoming, judged, &[]).await?;
             self.note_previous(incoming, &mut lines, &[]).await?;
-            judged_after = rests_on(&lines, seen);
+            judged_after = rests_on(&lines, on_hand.approvals);
+            inputs = Some(self.inputs(incoming.as_of, on_hand.held));
             lines
         };
         let saying = Saying { version: *version, to: AnswerTo::Submission, lines: &lines, refusal };
@@ -161,6 +162,7 @@ impl Service {
             case_id: case_id.clone(),
             member_id: member.clone(),
             judged_after,
+            inputs,
             due_at: refusal.is_none().then(|| self.due_at(request, key.received_at)).flatten(),
             answer: AnswerRecord {
                 guide: version.number().to_owned(),

@@ -229,7 +229,7 @@ impl Service {
         fates: Fates,
     ) -> Result<Option<String>, ServiceError> {
         let Incoming { request, version, key, .. } = incoming;
-        let (_, seen) = self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
+        let on_hand = self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
         let judged =
             self.judge_lines(incoming, &dossier, &[], |line| fates.judged.contains(&line))?;
         let mut lines = self.numbered(incoming, judged, &case.lines).await?;
@@ -245,13 +245,14 @@ impl Service {
         let record = NextAnswer {
             case_id: case.summary.case_id.clone(),
             seen_answer: case.summary.current_answer,
-            cause: Cause::Submission(FurtherSubmission {
+            cause: Cause::Submission(Box::new(FurtherSubmission {
                 key: key.clone(),
                 bundle_identifier: request.identifier.as_ref().and_then(token),
                 claim_identifier: request.claim_identifiers.first().and_then(token),
                 body: document_text(incoming.body),
-                judged_after: rests_on(&lines, seen),
-            }),
+                judged_after: rests_on(&lines, on_hand.approvals),
+                inputs: Some(self.inputs(incoming.as_of, on_hand.held)),
+            })),
             answer: AnswerRecord {
                 guide: version.number().to_owned(),
                 response,

@@ -54,6 +54,31 @@ pub const OPTIONS: &[ConfigurationOption] = &[
         name: "Policy",
         description: "Show which criteria of the policy are proven, and where the policy stands",
     },
+    ConfigurationOption {
+        topic: Topic::Claim,
+        name: "Forms",
+        description: "Propose a form of the payer to fill in",
+    },
+    ConfigurationOption {
+        topic: Topic::Insurance,
+        name: "Coverage",
+        description: "Propose a correction of the member's coverage",
+    },
+    ConfigurationOption {
+        topic: Topic::OptionalAlternative,
+        name: "Alternatives",
+        description: "Propose another order that may be chosen",
+    },
+    ConfigurationOption {
+        topic: Topic::RequiredAlternative,
+        name: "Alternatives to try first",
+        description: "Propose another order that has to be tried first",
+    },
+    ConfigurationOption {
+        topic: Topic::Reminder,
+        name: "Additional orders",
+        description: "Propose further orders that the policy asks for",
+    },
 ];
 
 /// The JSON text of the discovery document.
