@@ -449,7 +449,16 @@ pub(crate) fn proposed() -> Vec<(&'static str, String, String)> {
             let suggestions = card["suggestions"].as_array().into_iter().flatten();
             let actions = suggestions.flat_map(|it| it["actions"].as_array().unwrap());
             for resource in actions.filter_map(|it| it.get("resource")) {
-                let name = format!("proposed {}", resource["resourceType"].as_str().unwrap());
+                let kind = resource["resourceType"].as_str().unwrap();
+                let name = format!("proposed {kind}");
+                // The validator judges by the profile that a resource names.
+                let profile = match kind {
+                    "Task" => "profile-taskquestionnaire".to_owned(),
+                    kind => format!("profile-{}", kind.to_lowercase()),
+                };
+                let mut resource = resource.clone();
+                let url = "http://hl7.org/fhir/us/davinci-crd/StructureDefinition";
+                resource["meta"]["profile"] = json!([format!("{url}/{profile}")]);
                 proposed.push((guide, name, resource.to_string()));
             }
         }
