@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
-use priorauth::cds::HookRequest;
+use priorauth::cds::{Hook, HookRequest};
 use priorauth::fhir::{Document, Rules};
 use priorauth::ig::{CrdVersion, PasVersion};
 use priorauth::intake::dossier::{Dossier, HookFile};
@@ -120,6 +120,7 @@ fn service() -> Service {
     let terms = Terms {
         public_base: "https://payer.priorauth.test".to_owned(),
         repeat_window: Duration::ZERO,
+        inquiry_retention: Duration::ZERO,
         tells_actions: false,
         scenarios: Scenarios::default(),
     };
@@ -190,14 +191,16 @@ fn order_sign(criterion: &mut Criterion) {
     let body = grown("crd/approve-all-met", "/prefetch/observations/entry");
     let service = service();
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let answer = runtime.block_on(service.answer_order_sign("bench", CrdVersion::V2_2, &body));
+    let answer =
+        runtime.block_on(service.answer_hook("bench", Hook::OrderSign, CrdVersion::V2_2, &body));
     assert!(answer.expect("an answer").contains("auth-needed"));
     let mut group = criterion.benchmark_group("order-sign");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("floor", |bencher| bencher.iter(|| floor(&body, Rules::Lenient)));
     group.bench_function("decision", |bencher| {
         bencher.iter(|| {
-            let answered = service.answer_order_sign("bench", CrdVersion::V2_2, black_box(&body));
+            let answered =
+                service.answer_hook("bench", Hook::OrderSign, CrdVersion::V2_2, black_box(&body));
             runtime.block_on(answered).expect("an answer")
         });
     });
@@ -205,7 +208,7 @@ fn order_sign(criterion: &mut Criterion) {
     // The call that was measured is one that is really judged.
     let document = Document::parse(&body, Rules::Lenient).expect("JSON");
     let request = HookRequest::read(document.root()).expect("a call");
-    assert_eq!(HookFile::of(&request).expect("orders").orders.len(), 1);
+    assert_eq!(HookFile::of(&request, &[]).asked.len(), 1);
 }
 
 /// What any server would have to do first.

@@ -3,15 +3,21 @@
 //! Real clients send over-long ids, empty tokens, Bundles without type, `OperationOutcomes` inside
 //! prefetch (crd.md 7, rulings 37): none of it is refused.
 
+mod context;
+mod hook;
+
 use std::borrow::Cow;
 
 use crate::fhir::Node;
 
+pub use context::{Context, based_on};
+pub use hook::Hook;
+
 /// A hook call.
 #[derive(Clone, Debug)]
 pub struct HookRequest<'d> {
-    /// The hook's name.
-    pub hook: Cow<'d, str>,
+    /// The hook.
+    pub hook: Hook,
     /// The id of this firing; not unique, and no key of anything.
     pub hook_instance: Option<Cow<'d, str>>,
     /// `fhirServer`: the base of the client's own resources.
@@ -20,12 +26,15 @@ pub struct HookRequest<'d> {
     pub patient_id: Cow<'d, str>,
     /// `context.encounterId`, without `Encounter/`.
     pub encounter_id: Option<Cow<'d, str>>,
-    /// `context.draftOrders`.
-    pub draft_orders: Option<Node<'d>>,
-    /// The prefetched resources and Bundles, whatever their keys.
-    pub prefetch: Vec<Node<'d>>,
+    /// What the hook is about.
+    pub context: Context<'d>,
+    /// The prefetched resources and Bundles under their keys; `null` where the client found nothing.
+    pub prefetch: Vec<(Cow<'d, str>, Node<'d>)>,
     /// `extension["davinci-crd.configuration"]`, as far as it is booleans.
     pub configuration: Vec<(Cow<'d, str>, bool)>,
+    /// `extension["davinci-crd.requestedVersion"]`: in the words of which version the client wants
+    /// to be answered.
+    pub requested_version: Option<Cow<'d, str>>,
 }
 
 /// Why a body is no hook call.
@@ -37,15 +46,30 @@ pub enum HookError {
     /// `hook` is missing.
     #[error("`hook` is missing: it names the hook that fired")]
     NoHook,
+    /// `hook` names none that is known here.
+    #[error("`hook` names no hook that is answered here")]
+    UnknownHook,
     /// `context` is missing.
     #[error("`context` is missing: it holds what the hook is about")]
     NoContext,
     /// `context.patientId` is missing.
     #[error("`context.patientId` is missing: it names the patient")]
     NoPatient,
-    /// `context.draftOrders` is missing or no Bundle.
-    #[error("`context.draftOrders` is missing: it is a Bundle of the orders to be signed")]
+    /// `context.draftOrders` is missing.
+    #[error("`context.draftOrders` is missing: it is a Bundle of the orders that are drafted")]
     NoOrders,
+    /// `context.selections` is missing.
+    #[error("`context.selections` is missing: it lists the drafts that were selected")]
+    NoSelections,
+    /// `context.dispatchedOrders` is missing, and the older `context.order` too.
+    #[error("`context.dispatchedOrders` is missing: it lists the orders that are dispatched")]
+    NoDispatchedOrders,
+    /// `context.appointments` is missing.
+    #[error("`context.appointments` is missing: it is a Bundle of the proposed appointments")]
+    NoAppointments,
+    /// `context.encounterId` is missing from a hook about an encounter.
+    #[error("`context.encounterId` is missing: it names the encounter")]
+    NoEncounter,
 }
 
 impl HookError {
@@ -54,10 +78,14 @@ impl HookError {
     pub fn place(self) -> &'static str {
         match self {
             HookError::NoObject => "$this",
-            HookError::NoHook => "hook",
+            HookError::NoHook | HookError::UnknownHook => "hook",
             HookError::NoContext => "context",
             HookError::NoPatient => "context.patientId",
             HookError::NoOrders => "context.draftOrders",
+            HookError::NoSelections => "context.selections",
+            HookError::NoDispatchedOrders => "context.dispatchedOrders",
+            HookError::NoAppointments => "context.appointments",
+            HookError::NoEncounter => "context.encounterId",
         }
     }
 }
@@ -72,16 +100,12 @@ impl<'d> HookRequest<'d> {
     /// Reads a hook call.
     ///
     /// # Errors
-    /// What every hook needs is not there.
+    /// What the hook needs is not there.
     pub fn read(root: Node<'d>) -> Result<HookRequest<'d>, HookError> {
-        if root.members().next().is_none() {
-            return Err(HookError::NoObject);
-        }
-        let hook = root.text_of("hook").ok_or(HookError::NoHook)?;
+        let hook = Hook::of_call(root)?;
         let context = root.get("context").ok_or(HookError::NoContext)?;
         let patient_id = context.text_of("patientId").ok_or(HookError::NoPatient)?;
-        let prefetch =
-            root.get("prefetch").map(|it| it.members().map(|(_, value)| value).collect());
+        let prefetch = root.get("prefetch").map(|it| it.members().collect());
         let configuration = root.at(&["extension", "davinci-crd.configuration"]).map(|it| {
             it.members().filter_map(|(key, value)| Some((key, value.boolean()?))).collect()
         });
@@ -91,9 +115,12 @@ impl<'d> HookRequest<'d> {
             fhir_server: root.text_of("fhirServer"),
             patient_id: without_type(patient_id, "Patient/"),
             encounter_id: context.text_of("encounterId").map(|id| without_type(id, "Encounter/")),
-            draft_orders: context.get("draftOrders"),
+            context: Context::read(hook, context)?,
             prefetch: prefetch.unwrap_or_default(),
             configuration: configuration.unwrap_or_default(),
+            requested_version: root
+                .at(&["extension", "davinci-crd.requestedVersion"])
+                .and_then(Node::text),
         })
     }
 
@@ -101,6 +128,20 @@ impl<'d> HookRequest<'d> {
     #[must_use]
     pub fn wants(&self, code: &str) -> bool {
         self.configuration.iter().find(|(known, _)| known == code).is_none_or(|(_, wanted)| *wanted)
+    }
+
+    /// The references of the context to resources that are not in it, `Type/id` as a rule, those
+    /// first that the answer is about.
+    #[must_use]
+    pub fn wanted(&self) -> Vec<Cow<'d, str>> {
+        let encounter = self.encounter_id.as_ref().map(|id| format!("Encounter/{id}").into());
+        let mut wanted: Vec<Cow<'d, str>> = Vec::new();
+        for reference in self.context.references().into_iter().chain(encounter) {
+            if !wanted.contains(&reference) {
+                wanted.push(reference);
+            }
+        }
+        wanted
     }
 }
 

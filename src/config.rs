@@ -63,6 +63,9 @@ pub struct Config {
     /// How long the same content from the same client is a repeat (`repeat_window_ms`, ruling 31).
     /// Default 24 hours; zero: never.
     pub repeat_window: Duration,
+    /// How long after its last answer a decided case is found by `$inquire`
+    /// (`inquiry_retention_days`). Default 7 years; what waits is always found.
+    pub inquiry_retention: Duration,
     /// The only origins that notifications go to (`notify_allow`). None: any https origin with a
     /// public address, and in development loopback.
     pub notify_allow: Vec<Origin>,
@@ -162,6 +165,7 @@ impl Default for Config {
             request_timeout: Duration::from_secs(15),
             shutdown_grace: Duration::from_secs(20),
             repeat_window: Duration::from_hours(24),
+            inquiry_retention: Duration::from_hours(24 * 2557),
             notify_allow: Vec::new(),
             notify_timeout: Duration::from_secs(10),
             notify: NotifyTerms::default(),

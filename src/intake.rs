@@ -5,6 +5,7 @@
 //! whole, with all faults at once.
 //! Refuses to know what a fact means for a policy.
 
+pub mod appointment;
 pub mod attachment;
 pub mod claim;
 pub mod coverage;
@@ -16,5 +17,6 @@ pub mod pas_request;
 pub mod payer;
 pub mod people;
 pub mod reader;
+mod scope;
 pub mod subject;
 pub mod subscription;

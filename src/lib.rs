@@ -25,10 +25,10 @@
 //! # A hook call, step by step
 //!
 //! 1. [`http::router`] finds the handler; [`auth::Clients::authenticate`] says who calls.
-//! 2. [`service::Service::answer_order_sign`] takes the body.
+//! 2. [`service::Service::answer_hook`] takes the body.
 //! 3. [`fhir::Document::parse`] walks the text once, leniently; [`cds::HookRequest::read`] finds
 //!    context and prefetch.
-//! 4. [`intake::dossier::HookFile`] makes a [`facts::Case`] of each draft order.
+//! 4. [`intake::dossier::HookFile`] makes a [`facts::Case`] of each order that is asked about.
 //! 5. [`policy::evaluate()`] chooses the edition and judges clause by clause; the
 //!    [`policy::Verdict`] carries the facts that decided.
 //! 6. [`render::crd`] says it in the version's words and puts it into the order as it came.

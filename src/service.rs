@@ -51,6 +51,8 @@ pub struct Terms {
     pub public_base: String,
     /// For how long the same content of the same client is a repeat (rulings 31).
     pub repeat_window: std::time::Duration,
+    /// How long after its last answer a decided case is found by inquiry.
+    pub inquiry_retention: std::time::Duration,
     /// Whether a card tells in words what each system action says (rulings 39).
     pub tells_actions: bool,
     /// Scripted answers for testers; none outside a sandbox.

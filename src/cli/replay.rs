@@ -104,13 +104,13 @@ impl Replay<'_> {
         let verdicts = request.verdicts(self.rules, as_of);
         for findings in &then.findings {
             let old = judged(findings)?;
+            let mut items = request.dossier.items.iter();
             let place = match order {
-                Some(order) => request
-                    .dossier
-                    .items
-                    .iter()
-                    .position(|item| &*item.order.source.resource == order),
-                None => verdicts.iter().position(|(sequence, _)| *sequence == old.sequence),
+                // Older releases gave the orders of a call no numbers.
+                Some(order) if old.sequence == 0 => {
+                    items.position(|item| &*item.order.source.resource == order)
+                }
+                _ => items.position(|item| item.order.sequence == old.sequence),
             };
             let Some((_, verdict)) = place.and_then(|place| verdicts.get(place)) else {
                 bail!("the stored request does not hold what was judged");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cds::HookRequest;
-use crate::fhir::{Document, Fault, Rules};
+use crate::fhir::{Document, Fault, Node, Rules};
 use crate::intake::dossier::{Dossier, HookFile};
 use crate::intake::pas_request::{PasRequest, Profile};
 use crate::policy::{Plan, Rulebook, Verdict, evaluate};
@@ -129,13 +129,13 @@ impl Request {
     ) -> Result<Request, String> {
         let lenient = Document::parse(bytes, Rules::Lenient).map_err(|faults| in_words(&faults))?;
         if HookRequest::is_one(lenient.root()) {
-            let mut call = HookRequest::read(lenient.root()).map_err(|error| error.to_string())?;
+            let call = HookRequest::read(lenient.root()).map_err(|error| error.to_string())?;
             let fetched: Vec<Document<'_>> = fetched
                 .iter()
                 .filter_map(|text| Document::parse(text.as_bytes(), Rules::Lenient).ok())
                 .collect();
-            call.prefetch.extend(fetched.iter().map(Document::root));
-            let file = HookFile::of(&call).map_err(|error| error.to_string())?;
+            let roots: Vec<Node<'_>> = fetched.iter().map(Document::root).collect();
+            let file = HookFile::of(&call, &roots);
             return Ok(Request { kind: Kind::CdsHooks, dossier: file.dossier(plan, as_of) });
         }
         let document = Document::parse(bytes, Rules::Fhir).map_err(|faults| in_words(&faults))?;

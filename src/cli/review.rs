@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::evaluate::Format;
 use super::serve;
 use crate::config::Config;
+use crate::policy::document::Document;
 use crate::service::review::{
     CaseView, LineView, MOST_LISTED, QueuedCase, Review, ReviewDecision, ReviewError,
 };
@@ -72,6 +73,9 @@ pub(super) enum Action {
         by: By,
         #[command(flatten)]
         words: Words,
+        /// A document that is asked for, by its LOINC attachment code, may be repeated
+        #[arg(long = "document", value_name = "LOINC")]
+        documents: Vec<Document>,
     },
 }
 
@@ -145,6 +149,7 @@ fn case_id(text: &str) -> Result<CaseId, String> {
 /// # Errors
 /// The store cannot be used, there is no such case, or the review was not recorded.
 pub(super) async fn run(action: Action) -> anyhow::Result<()> {
+    let mut asked = Vec::new();
     let (by, decision, words, validity, quantity) = match action {
         Action::List(place) => return list(&place).await,
         Action::Show { place, submission, case } => return show(&place, &case, submission).await,
@@ -155,7 +160,10 @@ pub(super) async fn run(action: Action) -> anyhow::Result<()> {
         Action::Modify { by, validity, words, quantity } => {
             (by, ReviewDecision::Modify, words, validity, Some(quantity))
         }
-        Action::Ask { by, words } => (by, ReviewDecision::Ask, words, Validity::default(), None),
+        Action::Ask { by, words, documents } => {
+            asked = documents;
+            (by, ReviewDecision::Ask, words, Validity::default(), None)
+        }
     };
     let By { place, case, reviewer, credentials, npi, lines, seen_answer } = by;
     let Words { reason_codes, note } = words;
@@ -168,6 +176,7 @@ pub(super) async fn run(action: Action) -> anyhow::Result<()> {
         lines,
         reason_codes,
         note,
+        documents: asked,
         quantity,
         valid_from,
         valid_to,

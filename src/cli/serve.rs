@@ -76,6 +76,7 @@ pub(super) fn plan_of(config: &Config) -> anyhow::Result<(Rulebook, Terms)> {
         public_base: config.created_base().to_owned(),
         tells_actions: config.sandbox,
         repeat_window: config.repeat_window,
+        inquiry_retention: config.inquiry_retention,
         scenarios: config.read_scenarios().context("reading the scenarios")?,
     };
     Ok((rules.context("reading the profiles")?, terms))

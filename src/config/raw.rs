@@ -20,6 +20,8 @@ const REQUEST_TIMEOUT_MS: RangeInclusive<u64> = 100..=600_000;
 const SHUTDOWN_GRACE_MS: RangeInclusive<u64> = 0..=600_000;
 /// Up to 31 days.
 const REPEAT_WINDOW_MS: RangeInclusive<u64> = 0..=31 * 24 * 3_600_000;
+/// Up to a hundred years.
+const INQUIRY_RETENTION_DAYS: RangeInclusive<u64> = 0..=36_525;
 
 const NOTIFY_TIMEOUT_MS: RangeInclusive<u64> = 100..=120_000;
 const NOTIFY_FIRST_RETRY_MS: RangeInclusive<u64> = 1..=600_000;
@@ -57,6 +59,7 @@ struct RawConfig {
     request_timeout_ms: Option<Spanned<u64>>,
     shutdown_grace_ms: Option<Spanned<u64>>,
     repeat_window_ms: Option<Spanned<u64>>,
+    inquiry_retention_days: Option<Spanned<u64>>,
     #[serde(default)]
     notify_allow: Vec<Spanned<String>>,
     notify_timeout_ms: Option<Spanned<u64>>,
@@ -107,6 +110,9 @@ pub(super) fn read(folder: &Path, text: &str) -> Result<Config, Mistake> {
     let timeout = bounded("request_timeout_ms", raw.request_timeout_ms, REQUEST_TIMEOUT_MS)?;
     let grace = bounded("shutdown_grace_ms", raw.shutdown_grace_ms, SHUTDOWN_GRACE_MS)?;
     let window = bounded("repeat_window_ms", raw.repeat_window_ms, REPEAT_WINDOW_MS)?;
+    let retention = raw.inquiry_retention_days.take();
+    let retention = bounded("inquiry_retention_days", retention, INQUIRY_RETENTION_DAYS)?;
+    let retention = retention.map(|days| Duration::from_hours(24 * days));
     let notify_timeout =
         bounded("notify_timeout_ms", raw.notify_timeout_ms.take(), NOTIFY_TIMEOUT_MS)?;
     Ok(Config {
@@ -119,6 +125,7 @@ pub(super) fn read(folder: &Path, text: &str) -> Result<Config, Mistake> {
         request_timeout: timeout.map_or(standard.request_timeout, Duration::from_millis),
         shutdown_grace: grace.map_or(standard.shutdown_grace, Duration::from_millis),
         repeat_window: window.map_or(standard.repeat_window, Duration::from_millis),
+        inquiry_retention: retention.unwrap_or(standard.inquiry_retention),
         profiles: raw.profiles.map(|path| folder.join(path)),
         sandbox: raw.sandbox,
         production,

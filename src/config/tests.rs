@@ -33,6 +33,7 @@ fn every_setting_is_read() {
         request_timeout_ms = 1500
         shutdown_grace_ms = 0
         repeat_window_ms = 60_000
+        inquiry_retention_days = 2
         notify_allow = ["https://hooks.lakeside.test:8443"]
         notify_timeout_ms = 2000
         notify_first_retry_ms = 10
@@ -86,6 +87,7 @@ fn every_setting_is_read() {
         request_timeout: Duration::from_millis(1500),
         shutdown_grace: Duration::ZERO,
         repeat_window: Duration::from_mins(1),
+        inquiry_retention: Duration::from_hours(48),
         notify_allow: vec![Origin::parse("https://hooks.lakeside.test:8443").unwrap()],
         notify_timeout: Duration::from_secs(2),
         notify: NotifyTerms {
@@ -242,6 +244,7 @@ fn limits_have_limits() {
         "request_timeout_ms = 600001",
         "shutdown_grace_ms = 600001",
         "repeat_window_ms = 2678400001",
+        "inquiry_retention_days = 36526",
     ] {
         let name = line.split(' ').next().unwrap();
         check_mistake(line, &format!("priorauth.toml:1: `{name}` is from "));

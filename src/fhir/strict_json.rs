@@ -218,7 +218,9 @@ impl<'d> Node<'d> {
         if self.kind() != Kind::Object {
             return None;
         }
-        self.members().find(|(known, _)| known == name).map(|(_, node)| node).filter(Node::is_there)
+        let document = self.document;
+        let mut members = document.children(self.index).map(|index| Node { document, index });
+        members.find(|member| member.is_named(name)).filter(Node::is_there)
     }
 
     /// The first member among `names` that is there, with its name: for FHIR's choice types.
@@ -264,8 +266,22 @@ impl<'d> Node<'d> {
     }
 
     fn name(self) -> Cow<'d, str> {
-        let name = self.document.slice(self.item().name);
-        if name.contains('\\') { Cow::Owned(unescape(name)) } else { Cow::Borrowed(name) }
+        let item = self.item();
+        let name = self.document.slice(item.name);
+        if item.escaped { Cow::Owned(unescape(name)) } else { Cow::Borrowed(name) }
+    }
+
+    /// As a comparison with [`Node::name`]; nearly every look at a member that is not the one ends
+    /// with the lengths.
+    fn is_named(self, name: &str) -> bool {
+        match self.document.item(self.index) {
+            None => false,
+            Some(item) if item.escaped => self.name() == name,
+            Some(item) => {
+                let (start, end) = item.name;
+                (end - start) as usize == name.len() && self.document.slice(item.name) == name
+            }
+        }
     }
 
     /// A string's content; `None` of another kind and of the empty string.

@@ -7,7 +7,7 @@ use axum::response::IntoResponse;
 
 use super::problem::Problem;
 use super::{App, body};
-use crate::hooks::{discovery as discovery_document, order_sign};
+use crate::hooks::{Hook, discovery as discovery_document, of_service};
 use crate::ig::CrdVersion;
 
 const JSON: &str = "application/json";
@@ -17,13 +17,11 @@ fn version_of(segment: &str) -> Result<CrdVersion, Problem> {
         .ok_or_else(|| Problem::not_found("there is no such version of CRD here"))
 }
 
-/// The version of a service that there is.
-pub(super) fn service_of(version: &str, id: &str) -> Result<CrdVersion, Problem> {
-    let version = version_of(version)?;
-    if id != order_sign::ID {
-        return Err(Problem::not_found("there is no such service; see the discovery document"));
-    }
-    Ok(version)
+/// The version and the hook of a service that there is.
+pub(super) fn service_of(version: &str, id: &str) -> Result<(CrdVersion, Hook), Problem> {
+    let hook = of_service(id);
+    let no_service = "there is no such service; see the discovery document";
+    Ok((version_of(version)?, hook.ok_or_else(|| Problem::not_found(no_service))?))
 }
 
 /// `GET /crd/{version}/cds-services`: open to everybody.
@@ -43,9 +41,9 @@ pub(super) async fn call(
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    let version = service_of(&version, &id)?;
+    let (version, hook) = service_of(&version, &id)?;
     let caller = app.caller(&headers, &uri)?;
     let bytes = body::read(&headers, body, app.limits).await?;
-    let answer = app.service.answer_order_sign(&caller, version, &bytes).await?;
+    let answer = app.service.answer_hook(&caller, hook, version, &bytes).await?;
     Ok(([(header::CONTENT_TYPE, JSON)], answer))
 }

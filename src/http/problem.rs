@@ -144,7 +144,10 @@ impl From<HookCallError> for Problem {
                 refused(StatusCode::BAD_REQUEST, faults)
             }
             // rulings 27: 412 for a missing coverage, 422 for another payer's.
-            HookCallError::NoCoverage(faults) => refused(StatusCode::PRECONDITION_FAILED, faults),
+            // crd.md 3.10: 412 for what is neither sent nor to be had.
+            HookCallError::NoCoverage(faults) | HookCallError::NoOrder(faults) => {
+                refused(StatusCode::PRECONDITION_FAILED, faults)
+            }
             HookCallError::NotOurs(faults) => refused(StatusCode::UNPROCESSABLE_ENTITY, faults),
             HookCallError::Failed(error) => failed(&error),
         }

@@ -59,6 +59,14 @@ impl CrdVersion {
         CrdVersion::ALL.into_iter().find(|version| version.segment() == segment)
     }
 
+    /// The version whose words a client asks for in its call: `2.2`, or with a patch.
+    #[must_use]
+    pub fn requested(text: &str) -> Option<CrdVersion> {
+        let mut numbers = text.trim().split('.');
+        let (major, minor) = (numbers.next()?, numbers.next()?);
+        CrdVersion::from_segment(&format!("{major}.{minor}"))
+    }
+
     /// What a service declares in [`VERSION_EXTENSION`].
     ///
     /// 2.0.1 does not know it, and the invariant crdver-1 does not even allow `2.0` (trap 5).
@@ -85,6 +93,32 @@ impl CrdVersion {
         match self {
             CrdVersion::V2_0 => TEMP,
             CrdVersion::V2_2 => "http://terminology.hl7.org/CodeSystem/crd-coverage-detail",
+        }
+    }
+
+    /// Whether coverage information may stand on a resource of this type.
+    ///
+    /// 2.0.1 leaves Appointment out of its list by a slip, and means it (crd.md 1.5).
+    #[must_use]
+    pub fn annotates(self, kind: &str) -> bool {
+        match kind {
+            "Appointment"
+            | "CommunicationRequest"
+            | "DeviceRequest"
+            | "MedicationRequest"
+            | "NutritionOrder"
+            | "ServiceRequest" => true,
+            "VisionPrescription" => self != CrdVersion::V2_0,
+            _ => false,
+        }
+    }
+
+    /// Whether an Appointment that carries out an order is answered on the order (crd.md 3.5).
+    #[must_use]
+    pub fn answers_on_order(self) -> bool {
+        match self {
+            CrdVersion::V2_0 => false,
+            CrdVersion::V2_2 => true,
         }
     }
 

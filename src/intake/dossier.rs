@@ -1,19 +1,23 @@
 //! Everything that one request gives to judge by: patient, evidence, and the orders.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::appointment;
 use super::claim::{self, Item, as_line};
 use super::coverage::standing;
 use super::evidence::evidence;
-use super::order::{NamesNobody, ORDER_TYPES, OrderParts, order_parts, stands};
+use super::order::{NamesNobody, OrderParts, order_parts, stands};
 use super::reader::source;
+use super::scope::{Dispatch, Scope, add_context};
 use super::subject::Subject;
-use crate::cds::{HookError, HookRequest};
+use crate::cds::{HookRequest, based_on};
 use crate::facts::{
     Authorization, Case, CoverageStanding, DateOrigin, Evidence, Gap, Line, Order, Patient,
     ServiceDate, SourceKind, Stated,
 };
 use crate::fhir::{Node, Pool};
+use crate::ig::CrdVersion;
 use crate::policy::Plan;
 use crate::terms::{Day, When};
 
@@ -62,74 +66,103 @@ impl Dossier {
     }
 }
 
-/// A hook call's resources, and which of them are the orders to be signed.
+/// What one answer of a hook is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The place of what is judged: an order, or an Appointment whose order is not here.
+    pub place: usize,
+    /// The Appointment that is proposed for it.
+    pub appointment: Option<usize>,
+}
+
+/// A hook call's resources, and what of them the answer is about.
 #[derive(Debug)]
 pub struct HookFile<'d> {
-    /// All resources of context and prefetch.
+    /// All resources of context and prefetch, and those that were fetched.
     pub pool: Pool<'d>,
-    /// The draft orders, as they stand in the context.
-    pub orders: Vec<usize>,
+    /// What is to be answered, in the order of the context.
+    pub asked: Vec<Asked>,
     /// The patient.
     pub subject: Subject,
+    /// The orders that the context names and that are not here.
+    pub missing: Vec<Cow<'d, str>>,
+    /// Drafts that were not selected: lines of the same request all the same.
+    beside: Vec<usize>,
     encounter: Option<usize>,
+    dispatch: Option<Dispatch<'d>>,
 }
 
 impl<'d> HookFile<'d> {
-    /// Collects the resources of a call, the draft orders first.
-    ///
-    /// # Errors
-    /// There is no Bundle of draft orders.
-    pub fn of(request: &HookRequest<'d>) -> Result<HookFile<'d>, HookError> {
-        let drafts = request.draft_orders.ok_or(HookError::NoOrders)?;
+    /// Collects the resources of a call, those of the context first; `fetched` are resources and
+    /// Bundles from the client's own server.
+    #[must_use]
+    pub fn of(request: &HookRequest<'d>, fetched: &[Node<'d>]) -> HookFile<'d> {
         let mut pool = Pool::of_server(request.fhir_server.as_deref());
-        let mut orders = Vec::new();
-        for entry in drafts.each("entry") {
-            let Some(resource) = entry.get("resource") else { continue };
-            let place = pool.add(entry.text_of("fullUrl"), resource);
-            let is_order =
-                pool.entry(place).is_some_and(|entry| ORDER_TYPES.contains(&&*entry.kind));
-            if is_order && !orders.contains(&place) {
-                orders.push(place);
-            }
-        }
-        for value in &request.prefetch {
+        let inside = add_context(&mut pool, &request.context);
+        for (_, value) in &request.prefetch {
             add_prefetched(&mut pool, *value);
         }
-        let reference = format!("Patient/{}", request.patient_id);
-        let place = pool.of_type("Patient").find(|place| {
-            pool.entry(*place).is_some_and(|entry| entry.id.as_ref() == Some(&request.patient_id))
-        });
-        let encounter = request.encounter_id.as_ref().and_then(|id| {
-            pool.of_type("Encounter")
-                .find(|place| pool.entry(*place).is_some_and(|entry| entry.id.as_ref() == Some(id)))
-        });
-        Ok(HookFile {
-            orders,
-            subject: Subject { place, reference: Some(reference) },
-            encounter,
-            pool,
-        })
+        for value in fetched {
+            add_prefetched(&mut pool, *value);
+        }
+        let found = |kind: &'static str, id: &str| {
+            pool.of_type(kind).find(|place| {
+                pool.entry(*place).is_some_and(|entry| entry.id.as_deref() == Some(id))
+            })
+        };
+        let subject = Subject {
+            place: found("Patient", &request.patient_id),
+            reference: Some(format!("Patient/{}", request.patient_id)),
+        };
+        let encounter = request.encounter_id.as_ref().and_then(|id| found("Encounter", id));
+        let Scope { asked, beside, missing } = Scope::of(&request.context, &pool, &inside);
+        let dispatch = Dispatch::of(&request.context);
+        HookFile { pool, asked, subject, missing, beside, encounter, dispatch }
     }
 
-    /// The facts of the call: one item for each draft order.
+    /// The place of the resource into which coverage information about `asked` is put; `None` where
+    /// the version has no resource for it.
+    #[must_use]
+    pub fn annotated(&self, asked: Asked, version: CrdVersion) -> Option<usize> {
+        let Asked { place, appointment } = asked;
+        let entry = self.pool.entry(place)?;
+        let chosen = match appointment {
+            // crd.md 3.5, trap 10: with an order 2.2 answers on the order, 2.0 on the Appointment.
+            Some(appointment) if version.answers_on_order() => {
+                let lacks_order = appointment == place && !based_on(entry.node).is_empty();
+                (!lacks_order).then_some(place)
+            }
+            Some(appointment) => Some(appointment),
+            None => Some(place),
+        };
+        chosen.filter(|it| self.pool.entry(*it).is_some_and(|it| version.annotates(&it.kind)))
+    }
+
+    /// The facts of the call: one item for each order that is asked about.
     #[must_use]
     pub fn dossier(&self, plan: &Plan, as_of: Day) -> Dossier {
         let (evidence, gaps) = evidence(&self.pool, &self.subject, None);
         let mut items: Vec<Item> = self
-            .orders
+            .asked
             .iter()
             .zip(1..)
-            .map(|(place, sequence)| self.item(*place, sequence, plan, as_of))
+            .map(|(asked, sequence)| self.item(*asked, sequence, plan, as_of))
             .collect();
-        let lines: Arc<[Line]> = items.iter().map(|item| as_line(&item.order)).collect();
+        let beside = self.beside.iter().zip(items.len() + 1..).map(|(place, sequence)| {
+            let asked = Asked { place: *place, appointment: None };
+            as_line(&self.order(asked, u32::try_from(sequence).unwrap_or(u32::MAX), as_of))
+        });
+        let lines: Arc<[Line]> =
+            items.iter().map(|item| as_line(&item.order)).chain(beside).collect();
         for item in &mut items {
             item.order.lines = Arc::clone(&lines);
         }
         Dossier { patient: self.subject.patient(&self.pool), evidence, gaps, items }
     }
 
-    fn item(&self, place: usize, sequence: u32, plan: &Plan, as_of: Day) -> Item {
-        let order = self.order(place, sequence, as_of);
+    fn item(&self, asked: Asked, sequence: u32, plan: &Plan, as_of: Day) -> Item {
+        let order = self.order(asked, sequence, as_of);
+        let place = asked.place;
         let coverage = match stands(&self.pool, place, &self.subject, NamesNobody::IsDoubtful) {
             Ok(()) => {
                 let day = order.service_date.when;
@@ -140,9 +173,16 @@ impl<'d> HookFile<'d> {
         Item { order, coverage }
     }
 
-    fn order(&self, place: usize, sequence: u32, as_of: Day) -> Order {
+    fn order(&self, asked: Asked, sequence: u32, as_of: Day) -> Order {
         let pool = &self.pool;
-        let parts = order_parts(pool, place, self.encounter, &self.subject);
+        let place = asked.place;
+        let mut parts = order_parts(pool, place, self.encounter, &self.subject);
+        if let Some(appointment) = asked.appointment.filter(|it| *it != place) {
+            appointment::add(pool, appointment, &mut parts);
+        }
+        if let Some(dispatch) = &self.dispatch {
+            parts.sites.extend(dispatch.sites(pool, place));
+        }
         let at = |element: &str| {
             let entry = pool.entry(place);
             entry.map(|entry| source(entry, element.to_owned(), SourceKind::Request))

@@ -2,6 +2,7 @@
 //!
 //! The same reading serves a draft order of a hook and the requested service of a Claim's item.
 
+use super::appointment;
 use super::evidence::medication_code;
 use super::people::{prescriber, site};
 use super::reader::{concept, concepts, extension, is_modified, source, span, when, word};
@@ -60,7 +61,11 @@ pub fn order_parts(
     let own_encounter =
         entry.node.get("encounter").and_then(|reference| pool.follow(reference, place));
     let (mut sites, mut settings) = (reader.sites(), reader.settings());
-    let occurrence = reader.occurrence();
+    let mut occurrence = reader.occurrence();
+    if entry.kind == "Appointment" {
+        occurrence = appointment::start(pool, place);
+        sites.extend(appointment::sites(pool, place));
+    }
     if let Some(encounter) = own_encounter.or(encounter) {
         let day = occurrence.as_ref().map(|stated| stated.value);
         if is_the_stay(pool, encounter, subject, day) {
@@ -97,7 +102,8 @@ pub fn stands(
 ) -> Result<(), &'static str> {
     let Some(entry) = pool.entry(place) else { return Ok(()) };
     let node = entry.node;
-    let about = node.get("subject").or_else(|| node.get("patient"));
+    let about =
+        node.get("subject").or_else(|| node.get("patient")).or_else(|| appointment::patient(node));
     let status = node.text_of("status");
     if node.get("doNotPerform").and_then(Node::boolean) == Some(true)
         || matches!(status.as_deref(), Some("cancelled" | "revoked" | "entered-in-error"))
@@ -194,14 +200,16 @@ impl<'d> OrderReader<'_, 'd> {
         if !medication.codings.is_empty() || medication.text.is_some() {
             products.push(whole(medication, self.at("medication[x]")));
         }
-        for name in ["code", "codeCodeableConcept"] {
-            if let Some(code) = self.node.get(name) {
-                products.push(whole(concept(Some(code)), self.at(name)));
-            }
+        // An Appointment without an order says what it is for by its service type.
+        for name in ["code", "codeCodeableConcept", "serviceType"] {
+            let coded = self.node.each(name);
+            products.extend(coded.map(|code| whole(concept(Some(code)), self.at(name))));
         }
-        let coded = ["medicationCodeableConcept", "code", "codeCodeableConcept"];
-        for billing in
-            coded.iter().filter_map(|name| extension(self.node.get(name)?, "ext-billing-options"))
+        let coded = ["medicationCodeableConcept", "code", "codeCodeableConcept", "serviceType"];
+        for billing in coded
+            .iter()
+            .flat_map(|name| self.node.each(name))
+            .filter_map(|code| extension(code, "ext-billing-options"))
         {
             let concept = concept(billing.get("valueCodeableConcept"));
             products.push(whole(concept, self.at("extension")));

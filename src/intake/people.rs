@@ -144,51 +144,79 @@ pub fn site(
     is_named_as_site: bool,
     at: &Source,
 ) -> Option<Site> {
-    site_within(pool, reference, from, is_named_as_site, at, LONGEST_CHAIN)
+    let naming = Naming { is_named_as_site, at };
+    site_within(pool, reference, from, &naming, LONGEST_CHAIN)
 }
 
 /// How many references lead from a place to its organization at most; places that name each other
 /// lead nowhere.
 const LONGEST_CHAIN: u8 = 4;
 
+/// How a place is cited.
+struct Naming<'s> {
+    is_named_as_site: bool,
+    at: &'s Source,
+}
+
+impl Naming<'_> {
+    fn site(&self, npi: Option<Result<Npi, NpiError>>, name: Option<String>) -> Site {
+        Site { npi, name, is_named_as_site: self.is_named_as_site, source: self.at.clone() }
+    }
+}
+
+/// The place of work that a bare reference names, which stands in no resource: of a person none.
+#[must_use]
+pub fn place_of_work(pool: &Pool<'_>, reference: &str, from: usize, at: &Source) -> Option<Site> {
+    let naming = Naming { is_named_as_site: true, at };
+    match pool.resolve(reference, from) {
+        Some(place) => site_at(pool, place, &naming, None, LONGEST_CHAIN),
+        None => ["Organization/", "Location/"]
+            .iter()
+            .any(|kind| reference.contains(kind))
+            .then(|| naming.site(None, Some(reference.to_owned()))),
+    }
+}
+
 fn site_within(
     pool: &Pool<'_>,
     reference: Node<'_>,
     from: usize,
-    is_named_as_site: bool,
-    at: &Source,
+    naming: &Naming<'_>,
     steps_left: u8,
 ) -> Option<Site> {
-    let further = |owner: Node<'_>, place: usize| {
-        let steps_left = steps_left.checked_sub(1)?;
-        site_within(pool, owner, place, is_named_as_site, at, steps_left)
-    };
-    let named = |npi, name| Site { npi, name, is_named_as_site, source: at.clone() };
-    let display = || word(reference, "display").map(String::from);
-    let Some(place) = pool.follow(reference, from) else {
-        let npi = by_identifier(reference);
-        let name = display();
-        return (npi.is_some() || name.is_some() || reference.get("reference").is_some())
-            .then(|| named(npi, name));
-    };
+    let display = word(reference, "display").map(String::from);
+    if let Some(place) = pool.follow(reference, from) {
+        return site_at(pool, place, naming, display, steps_left);
+    }
+    let npi = by_identifier(reference);
+    let is_named = npi.is_some() || display.is_some() || reference.get("reference").is_some();
+    is_named.then(|| naming.site(npi, display))
+}
+
+fn site_at(
+    pool: &Pool<'_>,
+    place: usize,
+    naming: &Naming<'_>,
+    display: Option<String>,
+    steps_left: u8,
+) -> Option<Site> {
+    let further =
+        |owner: Node<'_>| site_within(pool, owner, place, naming, steps_left.checked_sub(1)?);
     let entry = pool.entry(place)?;
     let node = entry.node;
-    let name = || word(node, "name").map(String::from).or_else(display);
+    let name = word(node, "name").map(String::from).or(display);
     if is_modified(node) {
-        return Some(named(None, name()));
+        return Some(naming.site(None, name));
     }
     match &*entry.kind {
-        "Organization" => Some(named(npi(node), name())),
+        "Organization" => Some(naming.site(npi(node), name)),
         "Location" => {
-            if let Some(number) = npi(node) {
-                Some(named(Some(number), name()))
-            } else {
-                let owner = node.get("managingOrganization");
-                let owner = owner.and_then(|owner| further(owner, place));
-                Some(owner.unwrap_or_else(|| named(None, name())))
-            }
+            let number = npi(node);
+            let owner = || node.get("managingOrganization").and_then(further);
+            let owner = if number.is_some() { None } else { owner() };
+            Some(owner.unwrap_or_else(|| naming.site(number, name)))
         }
-        "PractitionerRole" => further(node.get("organization")?, place),
+        "PractitionerRole" => further(node.get("organization")?),
         _ => None,
     }
 }

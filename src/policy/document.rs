@@ -1,5 +1,7 @@
 //! The documents that can settle a clause which the records leave open.
 
+use std::str::FromStr;
+
 use serde::Deserialize;
 
 /// A kind of document that is asked for by code.
@@ -35,6 +37,15 @@ impl TryFrom<Written> for Document {
             return Err(format!("`{code}` is no X12 755 code: it has two letters or digits"));
         }
         Ok(Document { loinc: loinc.into(), report: report.map(Into::into) })
+    }
+}
+
+/// A document by its LOINC attachment code alone.
+impl FromStr for Document {
+    type Err = String;
+
+    fn from_str(loinc: &str) -> Result<Document, String> {
+        Document::try_from(Written { loinc: loinc.to_owned(), report: None })
     }
 }
 

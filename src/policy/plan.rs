@@ -96,6 +96,31 @@ pub struct Clocks {
     pub service_hours: i64,
     /// Another item or service, expedited.
     pub service_expedited_hours: i64,
+    /// Policies whose product is a drug.
+    #[serde(default)]
+    drugs: Vec<String>,
+    /// Policies whose product is another item or service.
+    #[serde(default)]
+    services: Vec<String>,
+}
+
+impl Clocks {
+    /// For how many hours the clock of a product runs; the shorter one where the plan does not say
+    /// which kind it is (clinical.md 10.3).
+    #[must_use]
+    pub fn hours(&self, policy: Option<&str>, is_expedited: bool) -> i64 {
+        let (drug, service) = if is_expedited {
+            (self.drug_expedited_hours, self.service_expedited_hours)
+        } else {
+            (self.drug_hours, self.service_hours)
+        };
+        let is_in = |list: &[String]| list.iter().any(|id| Some(id.as_str()) == policy);
+        match (is_in(&self.drugs), is_in(&self.services)) {
+            (true, false) => drug,
+            (false, true) => service,
+            (true, true) | (false, false) => drug.min(service),
+        }
+    }
 }
 
 /// Whom to ask.

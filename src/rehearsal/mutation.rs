@@ -60,7 +60,8 @@ impl Mutation {
             (Change::Text(range, with), Some(text)) => text.replace_range(range.clone(), with),
             (Change::Invert(_), _) | (_, None) => {}
         }
-        if let Some(text) = files.get_mut(&self.file).filter(|_| self.file.ends_with(".toml")) {
+        if let Some(text) = files.get_mut(&self.file).filter(|_| self.file.ends_with("policy.toml"))
+        {
             for card in tables(text, |head| head.starts_with("[[card]]"), is_in_card).iter().rev() {
                 text.replace_range(card.clone(), "");
             }

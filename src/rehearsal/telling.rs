@@ -81,7 +81,7 @@ impl Telling<'_> {
             Told::Claim => claim_dossier(&document, plan, self.as_of)?,
             Told::Order => {
                 let call = HookRequest::read(document.root()).map_err(|it| it.to_string())?;
-                let file = HookFile::of(&call).map_err(|it| it.to_string())?;
+                let file = HookFile::of(&call, &[]);
                 file.dossier(plan, self.as_of)
             }
         };

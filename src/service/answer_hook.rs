@@ -1,13 +1,13 @@
-//! `order-sign`: judge every draft order, save what is asserted, answer.
+//! A hook call: judge every order that it asks about, save what is asserted, answer.
 
 use super::hook_cards::Call;
 use super::hook_record::Answered;
 use super::world::day_of;
 use super::{OnFile, Service, ServiceError};
-use crate::cds::{HookError, HookRequest};
+use crate::cds::{Hook, HookError, HookRequest};
 use crate::facts::{Case, CoverageStanding, DateOrigin};
 use crate::fhir::{Document, Fault, FaultKind, Rules};
-use crate::hooks::order_sign;
+use crate::hooks;
 use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
 use crate::intake::dossier::{Dossier, HookFile};
@@ -33,6 +33,9 @@ pub enum HookCallError {
     /// The coverages are other payers' (rulings 27).
     #[error("the coverage is another payer's")]
     NotOurs(Vec<Fault>),
+    /// None of the orders that the call is about can be read (crd.md 3.5).
+    #[error("the orders of the call cannot be read")]
+    NoOrder(Vec<Fault>),
     /// Nothing was wrong with the call.
     #[error(transparent)]
     Failed(#[from] ServiceError),
@@ -56,6 +59,8 @@ impl From<HookError> for HookCallError {
 
 /// One order of a call, judged.
 pub(super) struct Judged<'d> {
+    /// Its number in the call, from 1.
+    pub(super) sequence: u32,
     /// Its place among the resources of the call.
     pub(super) place: usize,
     pub(super) text: &'d str,
@@ -79,36 +84,42 @@ impl Judged<'_> {
 }
 
 impl Service {
-    /// Answers a call of `order-sign`; what is asserted is saved before it is answered.
+    /// Answers a call of `hook` in the words of `version`, unless the call asks for another one;
+    /// what is asserted is saved before it is answered.
     ///
     /// # Errors
     /// The call is refused with the reason, or something of ours failed.
-    pub async fn answer_order_sign(
+    pub async fn answer_hook(
         &self,
         client: &str,
+        hook: Hook,
         version: CrdVersion,
         body: &[u8],
     ) -> Result<String, HookCallError> {
         let document = Document::parse(body, Rules::Lenient).map_err(HookCallError::Unreadable)?;
-        let request = HookRequest::read(document.root())?;
-        if request.hook != order_sign::HOOK {
-            let text = format!("this service answers the hook `{}`", order_sign::HOOK);
+        if Hook::of_call(document.root())? != hook {
+            let text = format!("this service answers the hook `{}`", hook.name());
             return Err(HookCallError::NotThisHook(fault(FaultKind::Value, "hook", text)));
         }
-        let file = HookFile::of(&request)?;
-        self.check_coverage(version, &file)?;
+        let request = HookRequest::read(document.root())?;
+        // crd.md 1.4
+        let requested = request.requested_version.as_deref().and_then(CrdVersion::requested);
+        let version = requested.unwrap_or(version);
+        let file = HookFile::of(&request, &[]);
+        check_orders(version, &request, &file)?;
+        self.check_coverage(version, hook, &file)?;
         let now = self.world.now();
         let as_of = day_of(now);
         let mut dossier = file.dossier(&self.rules.plan, as_of);
         let on_hand = self.add_payer_facts(&mut dossier, None).await?;
-        let judged = self.judge_orders(&file, &dossier, &on_hand.on_file, as_of);
+        let judged = self.judge_orders(version, &file, &dossier, &on_hand.on_file, as_of);
         let said = self.what_is_said(&request, &judged, as_of);
         let call = Call { request: &request, file: &file, as_of };
         let (cards, shown) = self.hook_cards(&call, &judged).into_iter().unzip();
         let response = self.render_hook(version, &said, cards)?;
         self.keep_call(Answered {
             client,
-            service_id: order_sign::ID,
+            service_id: hooks::about(hook).id,
             version,
             hook_instance: request.hook_instance.as_deref(),
             document: &document,
@@ -120,18 +131,20 @@ impl Service {
             given_at: now,
         })
         .await?;
-        tracing::info!(client, guide = version.segment(), orders = judged.len(), "hook answered");
+        let (hook, guide) = (hook.name(), version.segment());
+        tracing::info!(client, hook, guide, orders = judged.len(), "hook answered");
         Ok(response)
     }
 
     /// Without a coverage of ours nothing can be asserted: 2.2 says so by status, 2.0 answers with
-    /// nothing to say (rulings 27, crd.md 3.8).
+    /// nothing to say (rulings 27, crd.md 3.8). A secondary hook need not say anything.
     fn check_coverage(
         &self,
         version: CrdVersion,
+        hook: Hook,
         file: &HookFile<'_>,
     ) -> Result<(), HookCallError> {
-        if version == CrdVersion::V2_0 || file.orders.is_empty() {
+        if version == CrdVersion::V2_0 || !hook.is_primary() || file.asked.is_empty() {
             return Ok(());
         }
         let coverages: Vec<usize> = file.pool.of_type("Coverage").collect();
@@ -157,18 +170,21 @@ impl Service {
 
     fn judge_orders<'d>(
         &self,
+        version: CrdVersion,
         file: &HookFile<'d>,
         dossier: &Dossier,
         on_file: &[OnFile],
         as_of: Day,
     ) -> Vec<Judged<'d>> {
-        let cases = dossier.cases().zip(&file.orders);
+        let cases = dossier.cases().zip(&file.asked);
         cases
-            .filter_map(|(case, place)| {
-                let entry = file.pool.entry(*place)?;
+            .filter_map(|(case, asked)| {
+                let place = file.annotated(*asked, version)?;
+                let entry = file.pool.entry(place)?;
                 let verdict = evaluate(&self.rules.shelf, case, as_of);
                 Some(Judged {
-                    place: *place,
+                    sequence: case.order.sequence,
+                    place,
                     text: entry.node.raw(),
                     reference: entry.name(),
                     coverage: coverage_reference(case),
@@ -225,6 +241,7 @@ impl Service {
                 .as_ref()
                 .filter(|_| request.wants("unsolicited-determ"))
                 .map(|(number, until)| (number.as_str(), Some(*until))),
+            asks_documents: request.hook.is_primary(),
             site_clauses: &self.rules.shelf.site_clauses(),
             questionnaires: &[],
             policy_url: page.as_deref(),
@@ -272,6 +289,26 @@ fn coverage_reference(case: Case<'_>) -> Option<String> {
         CoverageStanding::InForce(membership) => Some(membership.source.resource.to_string()),
         CoverageStanding::Unusable(_) => None,
     }
+}
+
+/// Orders that the context only names have to be readable: without one there is nothing to put
+/// coverage information into (crd.md 3.5, 3.10).
+fn check_orders(
+    version: CrdVersion,
+    request: &HookRequest<'_>,
+    file: &HookFile<'_>,
+) -> Result<(), HookCallError> {
+    let can_answer = file.asked.iter().any(|asked| file.annotated(*asked, version).is_some());
+    if can_answer || file.missing.is_empty() {
+        return Ok(());
+    }
+    let place = match request.hook {
+        Hook::AppointmentBook => "context.appointments",
+        _ => "context.dispatchedOrders",
+    };
+    let text = "none of these orders came with the call, and none could be fetched: send them by \
+                prefetch";
+    Err(HookCallError::NoOrder(fault(FaultKind::Required, place, text)))
 }
 
 /// The authorization on file that covers an order (rulings 26): under the same policy, valid on the

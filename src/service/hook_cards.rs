@@ -3,7 +3,7 @@
 
 use super::Service;
 use super::answer_hook::Judged;
-use crate::cds::HookRequest;
+use crate::cds::{Hook, HookRequest};
 use crate::fhir::{Document, Node, Pool, Rules};
 use crate::ig::crd::Topic;
 use crate::intake::dossier::HookFile;
@@ -34,7 +34,7 @@ impl Service {
         for order in judged.iter().filter(|order| order.coverage.is_some()) {
             self.policy_cards(order, &mut shown);
             let rules = self.rules.shelf.cards(&order.verdict);
-            let rules = rules.filter(|rule| suits(&rule.shows, &call.request.hook));
+            let rules = rules.filter(|rule| suits(&rule.shows, call.request.hook));
             // An order that is authorized lacks nothing that a clause could ask for.
             let rules = rules.filter(|rule| rule.when.is_none() || order.authorized.is_none());
             for rule in rules {
@@ -169,13 +169,13 @@ fn ordered(order: Node<'_>) -> Concept {
 }
 
 /// Where the guide lets a kind of card stand (crd.md 3.5, 6.2).
-fn suits(shows: &Shows, hook: &str) -> bool {
+fn suits(shows: &Shows, hook: Hook) -> bool {
     match shows {
         Shows::AlternateRequest(_) | Shows::AdditionalOrders(_) => {
-            matches!(hook, "order-sign" | "order-select")
+            matches!(hook, Hook::OrderSign | Hook::OrderSelect)
         }
         // CRD 2.2.1 resp-70
-        Shows::CoverageUpdate(_) => matches!(hook, "appointment-book" | "encounter-start"),
+        Shows::CoverageUpdate(_) => matches!(hook, Hook::AppointmentBook | Hook::EncounterStart),
         Shows::ExternalReference(_)
         | Shows::Instructions(_)
         | Shows::SmartApp(_)

@@ -51,7 +51,7 @@ fn assertion(
     order: &Judged<'_>,
     information: &CoverageInformation,
 ) -> Result<AssertionRecord, ServiceError> {
-    let findings = serde_json::to_string(&trace::item(0, &order.verdict))
+    let findings = serde_json::to_string(&trace::item(order.sequence, &order.verdict))
         .map_err(|_| ServiceError::Internal("findings cannot be written"))?;
     Ok(AssertionRecord {
         assertion_id: order.assertion_id.clone(),

@@ -14,7 +14,7 @@ use crate::intake::coverage;
 use crate::intake::pas_request::{Line, PasRequest, Profile};
 use crate::intake::reader::{concept, extensions, npi, span, when};
 use crate::render::pas::AnswerTo;
-use crate::store::CaseFile;
+use crate::store::{CaseFile, CaseState};
 use crate::terms::{Coding, Concept, Npi, Span, Truth};
 
 /// At most so many of a member's cases are looked at, the newest first.
@@ -66,11 +66,17 @@ impl Service {
                 tracing::error!(case = %case.summary.case_id, "a stored submission cannot be read");
                 continue;
             };
-            if example.fits(case, &asked) {
+            if self.is_shown(case) && example.fits(case, &asked) {
                 answers.push((case, asked));
             }
         }
         Ok(self.render_found(version, &answers)?)
+    }
+
+    /// What waits is shown however old it is; what is decided, for as long as the plan says.
+    fn is_shown(&self, case: &CaseFile) -> bool {
+        let age = self.world.now().duration_since(case.summary.changed_at).unsigned_abs();
+        case.state == CaseState::Pended || age < self.terms.inquiry_retention
     }
 
     fn render_found(

@@ -67,7 +67,7 @@ pub(super) struct StoredLine {
 }
 
 /// A document that is asked for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StoredDocument {
     /// A LOINC attachment code.
     pub(super) loinc: String,
@@ -77,7 +77,7 @@ pub(super) struct StoredDocument {
 }
 
 impl StoredDocument {
-    fn of(document: &Document) -> StoredDocument {
+    pub(super) fn of(document: &Document) -> StoredDocument {
         StoredDocument {
             loinc: document.loinc.to_string(),
             report: document.report.as_deref().map(str::to_owned),

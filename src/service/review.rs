@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::answering::Saying;
-use super::line::{StoredLine, StoredReview, is_pended, state_of};
+use super::line::{StoredDocument, StoredLine, StoredReview, is_pended, state_of};
 use super::notice::notice_of_case;
 use super::scenario::{self, Outcome};
 use super::world::day_of;
@@ -15,6 +15,7 @@ use crate::ig::PasVersion;
 use crate::ig::pas::ReviewAction;
 use crate::intake::dossier::Dossier;
 use crate::intake::pas_request::{PasRequest, Profile};
+use crate::policy::document;
 use crate::render::pas::AnswerTo;
 use crate::store::{
     AnswerRecord, Answered, Authorization, CaseFile, CaseId, CaseSummary, Cause, LineRecord,
@@ -27,6 +28,8 @@ use crate::terms::{Day, Npi};
 pub const MOST_LISTED: u32 = 500;
 /// Longest name, note or code that a review may have, in bytes.
 const LONGEST_TEXT: usize = 2000;
+/// Most documents that a line asks for.
+const MOST_DOCUMENTS: usize = 20;
 
 /// A person's decision.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,6 +53,9 @@ pub struct Review {
     /// What is said to the provider; a denial and a question need it.
     #[serde(default)]
     pub note: Option<String>,
+    /// The documents that a question asks for, beside those that are asked for already.
+    #[serde(default)]
+    pub documents: Vec<document::Document>,
     /// How much is authorized, as a decimal; only and always for a modification.
     #[serde(default)]
     pub quantity: Option<String>,
@@ -253,7 +259,7 @@ impl Service {
         review: &Review,
         npi: Option<Npi>,
         decided: &[u32],
-    ) -> Result<Vec<LineRecord>, ServiceError> {
+    ) -> Result<Vec<LineRecord>, ReviewError> {
         let grants = matches!(review.decision, ReviewDecision::Approve | ReviewDecision::Modify);
         let own = case.lines.iter().find_map(|line| line.authorization.as_ref());
         let number = match own {
@@ -271,6 +277,15 @@ impl Service {
                 ReviewDecision::Ask => note.into_iter().chain(stored.notes).collect(),
                 ReviewDecision::Approve | ReviewDecision::Modify | ReviewDecision::Deny => note,
             };
+            for document in review.documents.iter().map(StoredDocument::of) {
+                if !stored.documents.contains(&document) {
+                    stored.documents.push(document);
+                }
+            }
+            if stored.documents.len() > MOST_DOCUMENTS {
+                let what = format!("line {} asks for too many documents", line.sequence);
+                return Err(ReviewError::Incomplete(what));
+            }
             stored.review = Some(StoredReview {
                 reviewer: review.reviewer.clone(),
                 credentials: review.credentials.clone(),
@@ -362,6 +377,9 @@ fn check(review: &Review) -> Result<Option<Npi>, String> {
         return Err("a reason code has up to five letters and digits".to_owned());
     }
     let is_decimal = |text: &String| text.parse::<f64>().is_ok_and(|it| it > 0.0 && it.is_finite());
+    if review.decision != ReviewDecision::Ask && !review.documents.is_empty() {
+        return Err("only a question asks for documents".to_owned());
+    }
     match (review.decision, &review.quantity) {
         (ReviewDecision::Modify, None) => Err("a modification says how much is authorized".into()),
         (ReviewDecision::Modify, Some(quantity)) if !is_decimal(quantity) => {

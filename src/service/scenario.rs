@@ -222,6 +222,7 @@ impl Later {
             lines: Vec::new(),
             reason_codes,
             note: Some(NOTE.to_owned()),
+            documents: Vec::new(),
             quantity: None,
             valid_from: None,
             valid_to: None,

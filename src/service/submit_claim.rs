@@ -163,7 +163,7 @@ impl Service {
             member_id: member.clone(),
             judged_after,
             inputs,
-            due_at: refusal.is_none().then(|| self.due_at(request, key.received_at)).flatten(),
+            due_at: self.due_at(request, key.received_at, &lines),
             answer: AnswerRecord {
                 guide: version.number().to_owned(),
                 response,
@@ -240,20 +240,20 @@ impl Service {
             .map_err(|_| ServiceError::Internal("a new id is no case id"))
     }
 
-    /// By when the plan has to have decided: until a policy says which kind its product is, the
-    /// shorter clock runs (clinical.md 10.3).
+    /// By when the plan has to have decided: the clock of the line that is due first; none where
+    /// there is nothing to decide.
     fn due_at(
         &self,
         request: &PasRequest<'_>,
         received_at: jiff::Timestamp,
+        lines: &[LineRecord],
     ) -> Option<jiff::Timestamp> {
-        let clocks = &self.rules.plan.clocks;
-        let hours = if is_expedited(request) {
-            clocks.drug_expedited_hours.min(clocks.service_expedited_hours)
-        } else {
-            clocks.drug_hours.min(clocks.service_hours)
-        };
-        received_at.checked_add(jiff::SignedDuration::from_hours(hours)).ok()
+        let is_expedited = is_expedited(request);
+        let hours = lines.iter().map(|line| {
+            let policy = line.policy.as_ref().map(|policy| policy.policy_id.as_str());
+            self.rules.plan.clocks.hours(policy, is_expedited)
+        });
+        received_at.checked_add(jiff::SignedDuration::from_hours(hours.min()?)).ok()
     }
 }
 
@@ -315,7 +315,11 @@ pub(super) fn digest(body: &[u8]) -> Result<ContentDigest, ServiceError> {
 
 /// The body passed the strict walk and is therefore UTF-8.
 pub(super) fn document_text(body: &[u8]) -> String {
-    String::from_utf8_lossy(body).into_owned()
+    // The check is much faster than the repair, which never has anything to do.
+    match std::str::from_utf8(body) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(body).into_owned(),
+    }
 }
 
 /// The lines that answer an item of the request.

@@ -122,6 +122,17 @@ fn a_pended_line_asks_for_its_documents_until_it_is_decided() {
         let question = json!({ "decision": "ask", "note": "Please send it signed." });
         assert_eq!(review(&server, &case, &question).status, 200);
         assert_eq!(asked(&server.submit(version, fixture(PENDED)), version), wanted);
+        // It may ask for another document, which is asked for once.
+        let pathology = (1, "11526-1".to_owned(), format!("{reference}-11526-1"));
+        let wanted = [wanted, vec![pathology]].concat();
+        let codes = [json!({ "loinc": "11526-1" }), json!({ "loinc": "11502-2" })];
+        for documents in [&codes[..], &codes[..1]] {
+            let question = json!({
+                "decision": "ask", "note": "The pathology too.", "documents": documents,
+            });
+            assert_eq!(review(&server, &case, &question).status, 200);
+            assert_eq!(asked(&server.submit(version, fixture(PENDED)), version), wanted);
+        }
         let denial = json!({ "decision": "deny", "reason_codes": ["0V"], "note": "No." });
         assert_eq!(review(&server, &case, &denial).status, 200);
         assert_eq!(asked(&server.submit(version, fixture(PENDED)), version), []);

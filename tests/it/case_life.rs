@@ -244,6 +244,8 @@ fn a_review_that_lacks_something_changes_nothing() {
             422,
         ),
         (json!({ "decision": "ask" }), 422),
+        (json!({ "decision": "approve", "documents": [{ "loinc": "11526-1" }] }), 422),
+        (json!({ "decision": "ask", "note": "x", "documents": [{ "loinc": "11526-2" }] }), 400),
         (json!({ "decision": "grant" }), 400),
         (json!({ "decision": "approve", "zzz": 1 }), 400),
         (json!({ "decision": "approve", "lines": [7] }), 409),
@@ -610,4 +612,37 @@ fn evidence_of_another_client_does_not_take_the_case_from_the_one_that_opened_it
         let answer = post(submit, client, update(PENDED, |_| {}));
         assert_eq!(claim_response(&answer)["outcome"], outcome, "{client}");
     }
+}
+
+// PAS 2.8: what is pended stays to be found.
+#[test]
+fn a_decided_case_is_found_as_long_as_the_settings_say_and_a_pended_one_always() {
+    for (days, found) in [(0, 0), (1, 1)] {
+        let server = Server::configured(|_| format!("inquiry_retention_days = {days}\n"));
+        for story in [APPROVED, PENDED] {
+            server.submit("2.2.1", fixture(story)).good();
+        }
+        assert_eq!(found_actions(&server, "2.2.1", inquiry(PENDED, |_| {})), [["A4"]]);
+        assert_eq!(found_actions(&server, "2.2.1", inquiry(APPROVED, |_| {})).len(), found);
+    }
+}
+
+// clinical.md 10.3: the shorter clock, until the plan says which kind a product is.
+#[test]
+fn a_case_is_due_by_the_clock_of_its_product_and_of_its_urgency() {
+    let due = |story: &str, is_urgent: bool| {
+        let server = Server::start();
+        let mut bundle = json(&fixture(story));
+        if is_urgent {
+            let code = json!({ "coding": [{ "code": "stat" }] });
+            bundle["entry"][0]["resource"]["priority"] = code;
+        }
+        server.submit("2.2.1", bundle.to_string()).good();
+        server
+            .texts("SELECT CAST((due_at_ms - opened_at_ms) / 3600000 AS TEXT) FROM prior_auth_case")
+    };
+    assert_eq!(due(PENDED, false), ["72"]);
+    assert_eq!(due(PENDED, true), ["24"]);
+    assert_eq!(due("pas/approve-home-oxygen", false), ["168"]);
+    assert_eq!(due("pas/approve-home-oxygen", true), ["72"]);
 }

@@ -17,6 +17,8 @@ pub struct Circumstances<'a> {
     /// An authorization on file that covers this very order: its number and its last day.
     /// `None` in a call that only asks what would be (`unsolicited-determ` = false).
     pub authorization: Option<(&'a str, Option<Day>)>,
+    /// Whether documents may be asked for: never at a secondary hook (crd.md trap 26).
+    pub asks_documents: bool,
     /// Clauses that only the place of the service can settle; a later hook brings it.
     pub site_clauses: &'a [&'a str],
     /// The forms that ask for what is missing, each `canonical|version`.
@@ -58,7 +60,7 @@ pub fn coverage_information(
         // Everything is proven: nothing more is asked than the request itself (rulings 26).
         (None, Determination::Approve) => (covered(PaNeeded::AuthNeeded, None), proven(verdict)),
         // Something is missing: it is asked for, by form or at a later hook.
-        (None, Determination::Pend) => (asked(verdict, circumstances), Vec::new()),
+        (None, Determination::Pend) => asked(verdict, circumstances),
         // A person has to look: that is said, and nothing is asked that nobody lacks.
         (None, Determination::Review) => (covered(PaNeeded::AuthNeeded, None), looked_at(verdict)),
         // No policy: the plan file answers (rulings 29).
@@ -105,17 +107,20 @@ fn looked_at(verdict: &Verdict) -> Vec<Reason> {
 }
 
 /// Of a verdict that pends.
-fn asked(verdict: &Verdict, circumstances: &Circumstances<'_>) -> Coverage {
+fn asked(verdict: &Verdict, circumstances: &Circumstances<'_>) -> (Coverage, Vec<Reason>) {
     let is_of_site = |finding: &&Finding| circumstances.site_clauses.contains(&&*finding.clause);
     let unknown = || verdict.findings.iter().filter(|finding| finding.truth == Truth::Unknown);
     let site: Vec<&Finding> = unknown().filter(is_of_site).collect();
     let other: Vec<&Finding> = unknown().filter(|finding| !is_of_site(finding)).collect();
-    let documents = (!other.is_empty()).then(|| documents(&other, circumstances));
-    match site.as_slice() {
-        [] => covered(
-            PaNeeded::AuthNeeded,
-            documents.or_else(|| Some(fallback(verdict, circumstances))),
-        ),
+    let asks = circumstances.asks_documents;
+    let documents = (asks && !other.is_empty()).then(|| documents(&other, circumstances));
+    let reasons = if asks { Vec::new() } else { open(&other) };
+    let coverage = match site.as_slice() {
+        [] if asks => {
+            let documents = documents.or_else(|| Some(fallback(verdict, circumstances)));
+            covered(PaNeeded::AuthNeeded, documents)
+        }
+        [] => covered(PaNeeded::AuthNeeded, None),
         // crd-ci-q3: a need for the place goes with something conditional, in both versions, and
         // the coverage does depend on it. A form may not ask for what a later hook brings.
         site => Coverage::Conditional {
@@ -124,7 +129,16 @@ fn asked(verdict: &Verdict, circumstances: &Circumstances<'_>) -> Coverage {
             pa: Some(PaNeeded::AuthNeeded),
             documents,
         },
-    }
+    };
+    (coverage, reasons)
+}
+
+/// What a secondary hook says of findings that are open: which they are, and no request.
+fn open(findings: &[&Finding]) -> Vec<Reason> {
+    let titles: Vec<String> =
+        findings.iter().map(|it| format!("{} ({})", it.title, it.clause)).collect();
+    let text = format!("The records do not show yet: {}.", titles.join("; "));
+    (!titles.is_empty()).then(|| Reason::words(text)).into_iter().collect()
 }
 
 fn documents(findings: &[&Finding], circumstances: &Circumstances<'_>) -> Documents {

@@ -83,6 +83,7 @@ pub(crate) fn circumstances(without_policy: WithoutPolicy<'static>) -> Circumsta
         date: day("2026-03-02"),
         assertion_id: "8d6f1c3a-0000-4000-8000-000000000001",
         authorization: None,
+        asks_documents: true,
         site_clauses: &["6"],
         questionnaires: &[FORM],
         policy_url: Some(POLICY),

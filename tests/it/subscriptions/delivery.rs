@@ -113,6 +113,7 @@ fn what_another_process_decides_is_told_too() {
         let terms = Terms {
             public_base: Config::DEFAULT_PUBLIC_BASE.to_owned(),
             repeat_window: Duration::ZERO,
+            inquiry_retention: Duration::ZERO,
             tells_actions: false,
             scenarios: priorauth::service::scenario::Scenarios::default(),
         };
