@@ -8,6 +8,7 @@ pub mod answer_hook;
 mod answering;
 mod claim_echo;
 pub mod feedback;
+pub mod honour;
 mod hook_cards;
 mod hook_record;
 pub mod inquire_claim;

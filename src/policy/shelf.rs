@@ -141,6 +141,14 @@ impl Shelf {
         documents
     }
 
+    /// Whether a concept is the product of a policy, by its own code.
+    #[must_use]
+    pub fn is_product_of(&self, policy: &str, concept: &Concept) -> bool {
+        let policy = self.policies.iter().find(|known| *known.id == *policy);
+        let map = policy.and_then(Policy::newest_text).map(|edition| &edition.product);
+        map.is_some_and(|map| is_product(map, concept) && !names_another(map, concept))
+    }
+
     /// The cards of the edition that judged whose clause came out as they want it.
     pub fn cards<'s>(&'s self, verdict: &'s Verdict) -> impl Iterator<Item = &'s CardRule> {
         let cards = self.text_of(verdict).into_iter().flat_map(|text| &text.cards);

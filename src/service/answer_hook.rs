@@ -315,7 +315,7 @@ fn check_orders(
 /// day of service, and nothing in the records speaks against another infusion.
 ///
 /// An order that names no day of service is for a day to come.
-fn authorized(
+pub(super) fn authorized(
     on_file: &[OnFile],
     case: Case<'_>,
     verdict: &Verdict,

@@ -4,17 +4,17 @@
 use super::Service;
 use super::answer_hook::Judged;
 use crate::cds::{Hook, HookRequest};
-use crate::fhir::{Document, Node, Pool, Rules};
+use crate::fhir::{Document, Pool, Rules};
 use crate::ig::crd::Topic;
 use crate::intake::dossier::HookFile;
-use crate::intake::reader::concept;
+use crate::intake::order::ordered;
 use crate::policy::card::{By, CardRule, Proposed, Shows};
 use crate::policy::template::{Change, Slot};
 use crate::render::crd::form::FormTask;
 use crate::render::crd::{Card, CardBody, Does, OneOrMore, Suggestion, explain};
 use crate::render::revise;
 use crate::store::{CardRecord, PolicyEdition};
-use crate::terms::{Concept, Day};
+use crate::terms::Day;
 
 /// The call that cards are for.
 pub(super) struct Call<'c, 'd> {
@@ -160,12 +160,6 @@ fn is_ordered(pool: &Pool<'_>, proposed: &str) -> bool {
         is_open && ordered(entry.node).codings.iter().any(|coding| wanted.contains(coding))
     };
     pool.of_type(&kind).any(is_it)
-}
-
-/// What an order orders.
-fn ordered(order: Node<'_>) -> Concept {
-    let names = ["code", "medicationCodeableConcept", "codeCodeableConcept"];
-    concept(order.get_any(&names).map(|(_, node)| node))
 }
 
 /// Where the guide lets a kind of card stand (crd.md 3.5, 6.2).

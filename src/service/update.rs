@@ -11,7 +11,7 @@ use super::answering::{Refusal, Saying};
 use super::claim_echo::{named_authorization, token};
 use super::line::{StoredLine, is_pended, rests_on, state_of};
 use super::notice::notice;
-use super::submit_claim::{Incoming, document_text, submitted, warn_of_script};
+use super::submit_claim::{Incoming, Said, document_text, submitted, warn_of_script};
 use super::{Service, ServiceError};
 use crate::fhir::{Document, Node, Rules};
 use crate::ig::pas::ReviewAction;
@@ -230,8 +230,10 @@ impl Service {
     ) -> Result<Option<String>, ServiceError> {
         let Incoming { request, version, key, .. } = incoming;
         let on_hand = self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
-        let judged =
-            self.judge_lines(incoming, &dossier, &[], |line| fates.judged.contains(&line))?;
+        let asserted = self.asserted(incoming).await?;
+        let said = Said { on_file: &on_hand.on_file, asserted: &asserted };
+        let is_judged = |line| fates.judged.contains(&line);
+        let judged = self.judge_lines(incoming, &dossier, &said, &[], is_judged)?;
         let mut lines = self.numbered(incoming, judged, &case.lines).await?;
         self.note_previous(incoming, &mut lines, &case.lines).await?;
         lines.extend(fates.settled);
