@@ -9,6 +9,8 @@ mod architecture;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod cards;
+#[cfg(test)]
 mod case_life;
 #[cfg(test)]
 mod cases;

@@ -14,6 +14,7 @@ use priorauth::render::pas::AnswerTo;
 use priorauth::render::{echo, outcome};
 use serde_json::{Value, json};
 
+use crate::cards;
 use crate::case_life::{
     APPROVED, PENDED, attach, attachment, cancel, inquiry, member_of, missing_result, review,
     update, with_pended,
@@ -354,6 +355,7 @@ fn the_validator_finds_no_error_in_anything_that_we_send() {
     answered.extend(notifications());
     assert!(answered.len() > 30, "the fixtures were answered");
     answered.extend(played());
+    answered.extend(cards::proposed());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let all = sent().into_iter().chain(answered).chain(lived());
     runtime.block_on(judge(&tool, all.collect()));
