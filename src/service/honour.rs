@@ -158,19 +158,25 @@ impl Service {
     }
 }
 
-/// Whether every product of the line is what was ordered: by a code of the order, or by the product
-/// map of the policy that judged the order, as the same product has other codes in a Claim.
+/// Whether every product of the line is what was spoken of: where no authorization was needed, one
+/// of the order's own codes, which were all free of it; where one was on file, the product of its
+/// policy, which has other codes in a Claim than in an order.
 fn is_same_product(known: &StoredAssertion, case: Case<'_>, shelf: &Shelf) -> bool {
-    let Ok(order) = Document::parse(known.assertion.order.as_bytes(), Rules::Lenient) else {
+    let assertion = &known.assertion;
+    let Ok(order) = Document::parse(assertion.order.as_bytes(), Rules::Lenient) else {
         return false;
     };
     let codes: Vec<Coding> = ordered(order.root()).codings;
-    let policy = known.assertion.policy.as_ref().map(|it| it.policy_id.as_str());
-    let is_it = |concept: &Concept| {
-        concept.codings.iter().any(|coding| codes.contains(coding))
-            || policy.is_some_and(|policy| shelf.is_product_of(policy, concept))
+    let policy = assertion.policy.as_ref().map(|it| it.policy_id.as_str());
+    let is_it = |concept: &Concept| match assertion.said {
+        Said::NoAuth => {
+            !concept.codings.is_empty() && concept.codings.iter().all(|it| codes.contains(it))
+        }
+        Said::Satisfied(_) | Said::Other => {
+            policy.is_some_and(|policy| shelf.is_product_of(policy, concept))
+        }
     };
-    let mut products = case.order.products.iter().filter(|it| !it.is_part).peekable();
+    let mut products = case.order.products.iter().peekable();
     products.peek().is_some() && products.all(|it| is_it(&it.concept))
 }
 

@@ -3,11 +3,14 @@
 
 use super::judge_orders::Judged;
 use super::{Service, ServiceError};
-use crate::fhir::{Document, Node};
+use crate::fhir::{Document, Node, Rules};
 use crate::ig::CrdVersion;
+use crate::intake::order::ordered;
+use crate::policy::Plan;
 use crate::render::crd::{Coverage, CoverageInformation, PaNeeded};
 use crate::render::trace;
 use crate::store::{AssertionRecord, CardRecord, HookCallRecord, Inputs, PolicyEdition, Said};
+use crate::terms::Concept;
 
 /// An answered call.
 pub(super) struct Answered<'a> {
@@ -29,10 +32,11 @@ pub(super) struct Answered<'a> {
 impl Service {
     /// Saves the call, its answer and what was asserted, in one transaction.
     pub(super) async fn keep_call(&self, call: Answered<'_>) -> Result<(), ServiceError> {
+        let plan = &self.rules.plan;
         // Only what was said is on file as said.
         let said = call.judged.iter().filter_map(|order| {
             let (coverage, information) = order.said.as_ref()?;
-            Some(assertion(order, coverage, information))
+            Some(assertion(plan, order, coverage, information))
         });
         let record = HookCallRecord {
             hook_instance: call.hook_instance.unwrap_or_default().to_owned(),
@@ -52,6 +56,7 @@ impl Service {
 }
 
 fn assertion(
+    plan: &Plan,
     order: &Judged<'_>,
     coverage: &str,
     information: &CoverageInformation,
@@ -68,23 +73,35 @@ fn assertion(
             Some(PolicyEdition { policy_id: policy.id.to_string(), edition: policy.edition? })
         }),
         determination: order.verdict.determination.as_str().to_owned(),
-        said: said(information),
+        said: said(plan, order.text, information),
         findings,
     })
 }
 
-/// What a later Claim may rest on: nothing that depends on anything.
-fn said(information: &CoverageInformation) -> Said {
+/// What a later Claim may rest on: nothing that depends on anything, and of an order that names
+/// several things only what holds for each.
+fn said(plan: &Plan, order: &str, information: &CoverageInformation) -> Said {
     match &information.coverage {
-        Coverage::Covered { pa: PaNeeded::NoAuth, .. } => Said::NoAuth,
+        Coverage::Covered { pa: PaNeeded::NoAuth, .. } if is_wholly_free(plan, order) => {
+            Said::NoAuth
+        }
         Coverage::Covered { pa: PaNeeded::Satisfied { pa_id }, .. } => {
             Said::Satisfied(pa_id.clone())
         }
-        Coverage::Covered { pa: PaNeeded::AuthNeeded | PaNeeded::PerformerAsks, .. }
+        Coverage::Covered {
+            pa: PaNeeded::NoAuth | PaNeeded::AuthNeeded | PaNeeded::PerformerAsks,
+            ..
+        }
         | Coverage::Conditional { .. }
         | Coverage::Indeterminate { .. }
         | Coverage::NotCovered { .. } => Said::Other,
     }
+}
+
+fn is_wholly_free(plan: &Plan, order: &str) -> bool {
+    let Ok(order) = Document::parse(order.as_bytes(), Rules::Lenient) else { return false };
+    let codings = ordered(order.root()).codings;
+    !codings.is_empty() && codings.into_iter().all(|it| plan.is_free(&Concept::of(it)))
 }
 
 /// The call's text with the access token taken out: it is never stored (crd.md 3.6).

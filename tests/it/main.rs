@@ -7,6 +7,8 @@ mod answers;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod assertions;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod cards;
