@@ -83,8 +83,14 @@ pub fn of_service(id: &str) -> Option<Hook> {
 fn sends(hook: Hook, topic: Topic) -> bool {
     match topic {
         Topic::CoverageInfo | Topic::Guideline => !hook.is_of_encounter(),
-        Topic::Claim => hook.is_of_encounter(),
-        Topic::Insurance => false,
+        // Authorizations on file, and forms to fill in.
+        Topic::Claim => true,
+        // CRD 2.2.1 resp-70
+        Topic::Insurance => matches!(hook, Hook::AppointmentBook | Hook::EncounterStart),
+        // crd.md 6.2
+        Topic::OptionalAlternative | Topic::RequiredAlternative | Topic::Reminder => {
+            matches!(hook, Hook::OrderSign | Hook::OrderSelect)
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod asks;
 pub mod attested;
+pub mod card;
 pub mod codes;
 pub mod condition;
 pub mod criterion;
@@ -22,6 +23,7 @@ pub mod registry;
 pub mod scene;
 pub mod shelf;
 pub mod standing;
+pub mod template;
 mod unread;
 
 pub use evaluate::evaluate;
@@ -37,4 +39,6 @@ pub struct Rulebook {
     pub plan: Plan,
     /// Its policies.
     pub shelf: Shelf,
+    /// The digest of the files that it was read from, hexadecimal: another text, another digest.
+    pub digest: String,
 }

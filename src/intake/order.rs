@@ -11,7 +11,7 @@ use crate::facts::{
     Amount, FactId, Prescriber, Product, Reason, Repeat, Setting, Site, Source, SourceKind, Stated,
 };
 use crate::fhir::{Entry, Node, Pool};
-use crate::terms::{Npi, System, Truth, When};
+use crate::terms::{Concept, Npi, System, Truth, When};
 
 /// The resource types that are orders (crd.md 3.1).
 pub const ORDER_TYPES: &[&str] = &[
@@ -360,4 +360,11 @@ pub fn amount(node: Node<'_>, source: Source) -> Option<Amount> {
         is_of_dosage: false,
         source,
     })
+}
+
+/// What an order orders, by the codes that stand in itself.
+#[must_use]
+pub fn ordered(order: Node<'_>) -> Concept {
+    let names = ["code", "medicationCodeableConcept", "codeCodeableConcept"];
+    concept(order.get_any(&names).map(|(_, node)| node))
 }

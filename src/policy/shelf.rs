@@ -1,5 +1,6 @@
 //! The shelf of policies: which edition judges an order.
 
+use super::card::CardRule;
 use super::criterion::{Authority, Condition, Edition, ProductMap, Text};
 use super::document::Document;
 use super::finding::{Lack, PolicyId, Verdict};
@@ -183,6 +184,20 @@ impl Shelf {
             let maps = self.policies.iter().filter_map(Policy::newest_text);
             maps.into_iter().any(|edition| edition.product.unclassified.contains(coding))
         })
+    }
+
+    /// Whether a concept is the product of a policy, by its own code.
+    #[must_use]
+    pub fn is_product_of(&self, policy: &str, concept: &Concept) -> bool {
+        let policy = self.policies.iter().find(|known| *known.id == *policy);
+        let map = policy.and_then(Policy::newest_text).map(|edition| &edition.product);
+        map.is_some_and(|map| is_product(map, concept) && !names_another(map, concept))
+    }
+
+    /// The cards of the edition that judged whose clause came out as they want it.
+    pub fn cards<'s>(&'s self, verdict: &'s Verdict) -> impl Iterator<Item = &'s CardRule> {
+        let cards = self.text_of(verdict).into_iter().flat_map(|text| &text.cards);
+        cards.filter(|card| card.when.as_ref().is_none_or(|when| when.holds(verdict)))
     }
 
     /// Whether the place of the service was judged by a clause of its own.

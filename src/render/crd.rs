@@ -7,13 +7,14 @@ pub mod card;
 pub mod coverage_information;
 pub mod discovery;
 pub mod explain;
+pub mod form;
 pub mod from_verdict;
 mod unread;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub use card::{Card, CardBody};
+pub use card::{Card, CardBody, Does, Suggestion};
 pub use coverage_information::{
     Contact, Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents, InfoNeeded,
     OneOrMore, PaNeeded, Reason, ReasonCode,
@@ -86,7 +87,7 @@ pub fn response(answer: &HookAnswer<'_>) -> Result<String, RenderError> {
         .iter()
         .chain(&telling)
         .map(|card| card::wire(card, answer.version, answer.payer))
-        .collect();
+        .collect::<Result<_, _>>()?;
     // rulings 29: 2.0 shows an empty list, 2.2 leaves it out
     let shows = !actions.is_empty() || answer.version.shows_empty_actions();
     Ok(serde_json::to_string(&Wire { cards, system_actions: shows.then_some(actions) })?)

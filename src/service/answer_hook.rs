@@ -3,18 +3,17 @@
 use std::time::Instant;
 
 use super::gather::{self, received};
+use super::hook_record::Answered;
 use super::judge_orders::{Call, Judged};
 use super::world::day_of;
 use super::{Service, ServiceError};
 use crate::cds::{Hook, HookError, HookRequest};
-use crate::fhir::{Document, Fault, FaultKind, Node, Rules};
+use crate::fhir::{Document, Fault, FaultKind, Rules};
 use crate::hooks;
 use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
 use crate::intake::dossier::HookFile;
 use crate::render::crd::{self, Card, HookAnswer, OrderAnswer};
-use crate::render::trace;
-use crate::store::{AssertionRecord, HookCallRecord, PolicyEdition};
 
 /// How a hook call ended without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -99,26 +98,28 @@ impl Service {
         if hook.is_of_encounter() {
             dossier.items.push(file.visit(&self.rules.plan, as_of));
         }
-        let (on_file, _) = self.add_payer_facts(&mut dossier, None).await?;
-        let call = Call { version, request: &request, file: &file, on_file: &on_file, as_of };
+        let on_hand = self.add_payer_facts(&mut dossier, None).await?;
+        let on_file = &on_hand.on_file;
+        let call = Call { version, request: &request, file: &file, on_file, as_of };
         let judged = self.judge_orders(&call, &dossier);
-        let mut cards = self.hook_cards(&request, &judged);
+        let mut cards = self.hook_cards(&call, &judged);
         cards.extend(self.encounter_card(&call, &dossier));
+        let (cards, shown) = cards.into_iter().unzip();
         let response = self.render_hook(version, &judged, cards)?;
-        // Only what was said is on file as said.
-        let said = judged.iter().filter(|it| it.said.is_some());
-        let assertions = said.map(assertion).collect::<Result<_, _>>()?;
-        let record = HookCallRecord {
-            hook_instance: request.hook_instance.as_deref().unwrap_or_default().to_owned(),
-            client: client.to_owned(),
-            service_id: hooks::about(hook).id.to_owned(),
-            guide: version.segment().to_owned(),
-            request: without_token(&document),
-            response: response.clone(),
+        self.keep_call(Answered {
+            client,
+            service_id: hooks::about(hook).id,
+            version,
+            hook_instance: request.hook_instance.as_deref(),
+            document: &document,
+            fetched: Vec::new(),
+            inputs: self.inputs(as_of, on_hand.held),
+            judged: &judged,
+            cards: shown,
+            response: &response,
             given_at: now,
-            assertions,
-        };
-        self.store.save_hook_call(&record).await?;
+        })
+        .await?;
         let (hook, guide) = (hook.name(), version.segment());
         tracing::info!(client, hook, guide, orders = judged.len(), "hook answered");
         Ok(response)
@@ -206,39 +207,4 @@ fn check_orders(
     let text = "none of these orders came with the call, and none could be fetched: send them by \
                 prefetch";
     Err(HookCallError::NoOrder(fault(FaultKind::Required, place, text)))
-}
-
-fn assertion(order: &Judged<'_>) -> Result<AssertionRecord, ServiceError> {
-    let findings = serde_json::to_string(&trace::item(0, &order.verdict))
-        .map_err(|_| ServiceError::Internal("findings cannot be written"))?;
-    Ok(AssertionRecord {
-        assertion_id: order.assertion_id.clone(),
-        order_reference: order.reference.clone(),
-        member_id: order.member.clone(),
-        policy: order.verdict.policy.as_ref().and_then(|policy| {
-            Some(PolicyEdition { policy_id: policy.id.to_string(), edition: policy.edition? })
-        }),
-        determination: order.verdict.determination.as_str().to_owned(),
-        findings,
-    })
-}
-
-/// The call's text with the access token taken out: it is never stored (crd.md 3.6).
-fn without_token(document: &Document<'_>) -> String {
-    let root = document.root();
-    let token = root.at(&["fhirAuthorization", "access_token"]).map(Node::span);
-    let text = root.raw();
-    match token {
-        Some(span) => {
-            let start = root.span().start;
-            let (before, after) =
-                (span.start.saturating_sub(start), span.end.saturating_sub(start));
-            format!(
-                "{}\"(removed)\"{}",
-                text.get(..before).unwrap_or_default(),
-                text.get(after..).unwrap_or_default()
-            )
-        }
-        None => text.to_owned(),
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::hook_cards::Shown;
 use super::judge_orders::Call;
 use super::{OnFile, Service};
 use crate::facts::CoverageStanding;
@@ -10,12 +11,13 @@ use crate::intake::claim::Item;
 use crate::intake::dossier::Dossier;
 use crate::render::crd::{Card, CardBody};
 use crate::render::words::markdown;
+use crate::store::CardRecord;
 
 impl Service {
     /// One card for all of them, as far as the client wants it; no authorization, no card.
     ///
     /// A visit's hooks ask for nothing (crd.md 3.1).
-    pub(super) fn encounter_card(&self, call: &Call<'_, '_>, dossier: &Dossier) -> Option<Card> {
+    pub(super) fn encounter_card(&self, call: &Call<'_, '_>, dossier: &Dossier) -> Option<Shown> {
         if !call.request.hook.is_of_encounter() || !call.request.wants(Topic::Claim.code()) {
             return None;
         }
@@ -38,13 +40,22 @@ impl Service {
             let (first, last) = (it.valid_from, it.valid_to);
             let _ = write!(detail, "\n- **{number}**: {product}, from {first} to {last}");
         }
-        Some(Card {
+        let card = Card {
             uuid: self.world.new_id(),
             summary,
             topic: Topic::Claim,
             orders: Vec::new(),
             body: CardBody::Instructions { detail },
-        })
+        };
+        let record = CardRecord {
+            card_id: card.uuid.clone(),
+            order_reference: String::new(),
+            kind: "instructions".to_owned(),
+            name: "authorizations".to_owned(),
+            policy: None,
+            clause: None,
+        };
+        Some((card, record))
     }
 
     fn product<'s>(&'s self, authorization: &'s OnFile) -> &'s str {

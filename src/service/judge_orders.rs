@@ -15,6 +15,10 @@ use crate::terms::{Day, Truth};
 
 /// One order of a call under one coverage, judged.
 pub(super) struct Judged<'d> {
+    /// The order's number in the call, from 1.
+    pub(super) sequence: u32,
+    /// The place of what is answered among the resources of the call.
+    pub(super) place: usize,
     /// The resource that is answered, as it came.
     pub(super) text: &'d str,
     /// Its `Type/id`.
@@ -23,6 +27,8 @@ pub(super) struct Judged<'d> {
     pub(super) coverage: Option<String>,
     pub(super) verdict: Verdict,
     pub(super) member: Option<String>,
+    /// The number of the authorization that covers it, and its last day.
+    pub(super) authorized: Option<(String, Day)>,
     pub(super) assertion_id: String,
     /// What is said, and about which Coverage; `None`: nothing, or nothing new.
     pub(super) said: Option<(String, CoverageInformation)>,
@@ -81,6 +87,7 @@ impl Service {
                 verdicts.iter().any(|(_, _, other, it)| other == base && it.policy.is_some())
             });
             let order = Order {
+                place,
                 text: entry.node.raw(),
                 reference: entry.name(),
                 goes_with: goes_with.and_then(|it| Some(call.file.pool.entry(it.place)?.name())),
@@ -106,12 +113,17 @@ impl Service {
         is_first: bool,
     ) -> Judged<'d> {
         let assertion_id = self.world.new_id();
-        let said = self.statement(call, order, case, &verdict, &assertion_id);
+        let authorized = authorized(call.on_file, case, &verdict, call.as_of);
+        let told = authorized.as_ref();
+        let said = self.statement(call, order, case, (&verdict, told), &assertion_id);
         let said =
             said.filter(|(coverage, it)| !is_no_news(call.version, order.text, coverage, it));
         let usable = membership(case.coverage).filter(|_| is_first);
         let is_in_force = matches!(case.coverage, CoverageStanding::InForce(_));
         Judged {
+            sequence: case.order.sequence,
+            place: order.place,
+            authorized,
             text: order.text,
             reference: order.reference.clone(),
             coverage: usable.map(|(reference, _)| reference).filter(|_| is_in_force),
@@ -133,7 +145,7 @@ impl Service {
         call: &Call<'_, '_>,
         order: &Order<'_>,
         case: Case<'_>,
-        verdict: &Verdict,
+        (verdict, authorized): (&Verdict, Option<&(String, Day)>),
         assertion_id: &str,
     ) -> Option<(String, CoverageInformation)> {
         // CRD 2.2.1 dev-14
@@ -143,7 +155,6 @@ impl Service {
         let plan = &self.rules.plan;
         let policies = &self.rules.shelf;
         let (coverage, membership) = membership(case.coverage)?;
-        let authorized = authorized(call.on_file, case, verdict, call.as_of);
         let free = plan.free_codes(&case.order.products);
         let page = policy_page(verdict, plan);
         let billing = if free.is_empty() {
@@ -156,7 +167,6 @@ impl Service {
             assertion_id,
             // crd.md 3.3: a call that only asks what would be is never told `satisfied`.
             authorization: authorized
-                .as_ref()
                 .filter(|_| call.request.wants("unsolicited-determ"))
                 .map(|(number, until)| (number.as_str(), Some(*until))),
             asks_documents: call.request.hook.is_primary(),
@@ -208,6 +218,7 @@ impl Service {
 
 /// A resource that is answered.
 struct Order<'d> {
+    place: usize,
     text: &'d str,
     reference: String,
     /// The order of the same call that it is based on, where a policy judged that one.
@@ -277,7 +288,7 @@ fn contact(plan: &Plan) -> Contact {
 /// day of service, and nothing in the records speaks against another infusion.
 ///
 /// An order that names no day of service is for a day to come.
-fn authorized(
+pub(super) fn authorized(
     on_file: &[OnFile],
     case: Case<'_>,
     verdict: &Verdict,

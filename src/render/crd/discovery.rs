@@ -53,8 +53,28 @@ pub const OPTIONS: &[ConfigurationOption] = &[
     },
     ConfigurationOption {
         topic: Topic::Claim,
-        name: "Claims",
-        description: "Show what goes with a claim, as the authorizations that are on file",
+        name: "Claims and forms",
+        description: "Show authorizations on file, and propose forms of the payer to fill in",
+    },
+    ConfigurationOption {
+        topic: Topic::Insurance,
+        name: "Coverage",
+        description: "Propose a correction of the member's coverage",
+    },
+    ConfigurationOption {
+        topic: Topic::OptionalAlternative,
+        name: "Alternatives",
+        description: "Propose another order that may be chosen",
+    },
+    ConfigurationOption {
+        topic: Topic::RequiredAlternative,
+        name: "Alternatives to try first",
+        description: "Propose another order that has to be tried first",
+    },
+    ConfigurationOption {
+        topic: Topic::Reminder,
+        name: "Additional orders",
+        description: "Propose further orders that the policy asks for",
     },
 ];
 

@@ -1,19 +1,26 @@
 //! Hook calls and what was asserted in them.
 
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
-use super::{SqliteStore, packed, row};
-use crate::store::{AssertionRecord, HookCallRecord, StoredAssertion};
+use super::{SqliteStore, feedback, inputs, packed, row};
+use crate::store::{AssertionRecord, HookCallRecord, Said, StoredAssertion};
 
 impl SqliteStore {
     pub(super) async fn write_hook_call(&self, record: &HookCallRecord) -> sqlx::Result<()> {
         let request = packed::pack(&record.request);
-        let record = HookCallRecord { request: String::new(), ..record.clone() };
+        let fetched = inputs::pack_fetched(&record.fetched);
+        let held = inputs::pack_held(Some(&record.inputs));
+        let record =
+            HookCallRecord { request: String::new(), fetched: Vec::new(), ..record.clone() };
         let saving = async move |connection: &mut SqliteConnection| {
-            let hook_call_id = insert_hook_call(connection, &record, &request).await?;
+            inputs::insert_snapshot(connection, held.as_ref()).await?;
+            let packed = (&*request, fetched.as_deref());
+            let hook_call_id = insert_hook_call(connection, &record, packed).await?;
             for assertion in &record.assertions {
                 insert_assertion(connection, hook_call_id, assertion).await?;
             }
+            feedback::insert_cards(connection, hook_call_id, &record.cards).await?;
             sqlx::query(
                 "INSERT INTO audit (happened_at_ms, actor, action, hook_call_id)
                  VALUES (?1, ?2, 'hook-answered', ?3)",
@@ -44,9 +51,12 @@ impl SqliteStore {
         let assertion = AssertionRecord {
             assertion_id: row::text(&row, "assertion_id")?,
             order_reference: row::text(&row, "order_reference")?,
+            order: packed::maybe_text(&row, "order_packed")?.unwrap_or_default(),
+            coverage_reference: row::maybe_text(&row, "coverage_reference")?,
             member_id: row::maybe_text(&row, "member_id")?,
             policy: row::policy(&row)?,
             determination: row::text(&row, "determination")?,
+            said: said(&row)?,
             findings: row::text(&row, "findings")?,
         };
         Ok(Some(StoredAssertion {
@@ -58,16 +68,25 @@ impl SqliteStore {
     }
 }
 
+fn said(row: &SqliteRow) -> sqlx::Result<Said> {
+    let number = row::maybe_text(row, "said_number")?;
+    Ok(match (row::maybe_text(row, "said")?.as_deref(), number) {
+        (Some("no-auth"), _) => Said::NoAuth,
+        (Some("satisfied"), Some(number)) => Said::Satisfied(number),
+        (_, _) => Said::Other,
+    })
+}
+
 async fn insert_hook_call(
     connection: &mut SqliteConnection,
     record: &HookCallRecord,
-    request: &[u8],
+    (request, fetched): (&[u8], Option<&[u8]>),
 ) -> sqlx::Result<i64> {
     let done = sqlx::query(
         "INSERT INTO hook_call
              (hook_instance, client, service_id, guide, given_at_ms, request, request_packed,
-              response)
-         VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, ?7)",
+              response, judged_on, rules, snapshot, fetched_packed)
+         VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, ?7, ?8, ?9, ?10, ?11)",
     )
     .bind(&record.hook_instance)
     .bind(&record.client)
@@ -76,6 +95,10 @@ async fn insert_hook_call(
     .bind(record.given_at.as_millisecond())
     .bind(request)
     .bind(&record.response)
+    .bind(record.inputs.judged_on.to_string())
+    .bind(&record.inputs.rules)
+    .bind(record.inputs.held.as_ref().map(|held| held.digest.as_str()))
+    .bind(fetched)
     .execute(connection)
     .await?;
     Ok(done.last_insert_rowid())
@@ -87,11 +110,16 @@ async fn insert_assertion(
     assertion: &AssertionRecord,
 ) -> sqlx::Result<()> {
     let (policy_id, policy_edition) = row::policy_columns(assertion.policy.as_ref());
+    let (said, number) = match &assertion.said {
+        Said::NoAuth => (Some("no-auth"), None),
+        Said::Satisfied(number) => (Some("satisfied"), Some(number)),
+        Said::Other => (None, None),
+    };
     sqlx::query(
         "INSERT INTO coverage_assertion
              (assertion_id, hook_call_id, order_reference, member_id, policy_id, policy_edition,
-              determination, findings)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+              determination, findings, coverage_reference, said, said_number, order_packed)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )
     .bind(&assertion.assertion_id)
     .bind(hook_call_id)
@@ -101,6 +129,10 @@ async fn insert_assertion(
     .bind(policy_edition)
     .bind(&assertion.determination)
     .bind(&assertion.findings)
+    .bind(&assertion.coverage_reference)
+    .bind(said)
+    .bind(number)
+    .bind(packed::pack(&assertion.order))
     .execute(connection)
     .await
     .map(|_| ())

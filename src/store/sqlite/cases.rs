@@ -5,7 +5,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::submissions::{Received, insert_submission};
-use super::{SqliteStore, outbox, packed, row, submissions};
+use super::{SqliteStore, inputs, outbox, packed, row, submissions};
 use crate::store::{
     AnswerRecord, Answered, ApprovalCount, Authorization, AuthorizationRow, CaseFile, CaseId,
     CaseSummary, Cause, LineRecord, NextAnswer, StoredAnswer,
@@ -112,12 +112,15 @@ impl SqliteStore {
 
     pub(super) async fn write_answer(&self, record: &NextAnswer) -> sqlx::Result<Answered> {
         let mut record = record.clone();
-        let body = match &mut record.cause {
-            Cause::Review(_) => Vec::new(),
-            Cause::Submission(further) => packed::pack(&std::mem::take(&mut further.body)),
+        let (body, snapshot) = match &mut record.cause {
+            Cause::Review(_) => (Vec::new(), None),
+            Cause::Submission(further) => (
+                packed::pack(&std::mem::take(&mut further.body)),
+                inputs::pack_held(further.inputs.as_ref()),
+            ),
         };
         let saving = async move |connection: &mut SqliteConnection| {
-            save_answer(connection, &record, &body).await
+            save_answer(connection, &record, &body, snapshot.as_ref()).await
         };
         self.writer.run(saving).await
     }
@@ -129,6 +132,7 @@ async fn save_answer(
     connection: &mut SqliteConnection,
     record: &NextAnswer,
     body: &[u8],
+    snapshot: Option<&inputs::Held>,
 ) -> sqlx::Result<Answered> {
     let head = sqlx::query("SELECT * FROM prior_auth_case WHERE case_id = ?1")
         .bind(record.case_id.as_str())
@@ -159,6 +163,8 @@ async fn save_answer(
                 guide: &record.answer.guide,
             };
             insert_submission(connection, &record.case_id, number, &received).await?;
+            let answer = (&record.case_id, number);
+            inputs::insert_of_answer(connection, answer, further.inputs.as_ref(), snapshot).await?;
             (further.key.client.as_str(), "submission-answered")
         }
     };

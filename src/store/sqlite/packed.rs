@@ -29,6 +29,12 @@ pub(super) fn text(
     }
 }
 
+/// The text of a packed column that may be empty.
+pub(super) fn maybe_text(row: &SqliteRow, packed: &'static str) -> sqlx::Result<Option<String>> {
+    let bytes = row.try_get::<Option<&[u8]>, _>(packed)?;
+    bytes.map(|bytes| unpack(bytes).ok_or(()).map_err(unreadable(packed))).transpose()
+}
+
 fn unpack(bytes: &[u8]) -> Option<String> {
     let (length, packed) = block::uncompressed_size(bytes).ok()?;
     if length / MOST_GROWTH > packed.len() {

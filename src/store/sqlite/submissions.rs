@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use super::{SqliteStore, cases, packed, row};
+use super::{SqliteStore, cases, inputs, packed, row};
 use crate::store::{
     CaseId, Likeness, ReceivedRequest, ReceivedSubmission, RequestPlace, Saved, StoredAnswer,
     SubmissionKey, SubmissionRecord,
@@ -19,9 +19,10 @@ impl SqliteStore {
 
     pub(super) async fn write_submission(&self, record: &SubmissionRecord) -> sqlx::Result<Saved> {
         let body = packed::pack(&record.body);
+        let held = inputs::pack_held(record.inputs.as_ref());
         let record = SubmissionRecord { body: String::new(), ..record.clone() };
         let saving = async move |connection: &mut SqliteConnection| {
-            save_submission(connection, &record, &body).await
+            save_submission(connection, &record, &body, held.as_ref()).await
         };
         self.writer.run(saving).await
     }
@@ -96,6 +97,7 @@ async fn save_submission(
     connection: &mut SqliteConnection,
     record: &SubmissionRecord,
     body: &[u8],
+    held: Option<&inputs::Held>,
 ) -> sqlx::Result<Saved> {
     if let Some(answer) = find_repeat(connection, &record.key).await? {
         return Ok(Saved::AlreadyThere(answer));
@@ -113,6 +115,8 @@ async fn save_submission(
     };
     insert_submission(connection, &record.case_id, 1, &opening).await?;
     cases::insert_answer(connection, &record.case_id, 1, &record.answer).await?;
+    let first = (&record.case_id, 1);
+    inputs::insert_of_answer(connection, first, record.inputs.as_ref(), held).await?;
     let by = (&*record.key.client, "submission-answered");
     cases::insert_audit(connection, by, &record.case_id, record.answer.given_at).await?;
     Ok(Saved::Stored)

@@ -59,6 +59,42 @@ fn check(server: &Server, name: &str, request: &Value, [old, new]: [Expected; 2]
 const NOT_COVERED: Expected = [&["not-covered"], &["no-auth"], &[], &[]];
 const DEPENDS: Expected = [&["conditional"], &["conditional"], &["OTH"], &[]];
 
+/// A request for each kind of statement that needs nothing on file.
+fn situations() -> Vec<(&'static str, Value)> {
+    let coded = |code: &str, text: &str| {
+        json!({"text": text, "coding": [
+            {"system": "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets", "code": code}]})
+    };
+    vec![
+        ("ended", request(|it| coverage(it)["period"] = json!({"end": "2026-01-31"}))),
+        ("draft coverage", request(|it| coverage(it)["status"] = json!("draft"))),
+        (
+            "coarse code",
+            request(|it| order(it)["medicationCodeableConcept"] = coded("J3490", "a drug")),
+        ),
+        ("performed elsewhere", request(|it| ordered_for(it, "1992000012"))),
+        ("two coverages", request(doubly_covered)),
+        (
+            "open day",
+            request(|it| {
+                coverage(it)["period"] = json!({"start": "2025-01-01", "end": "2026-12-15"});
+                order(it)["dosageInstruction"][0]["timing"] = json!({"event": ["2026-12"]});
+            }),
+        ),
+    ]
+}
+
+/// Orders with what is said in each situation.
+pub(crate) fn said_in_each(version: &str) -> Vec<(String, Value)> {
+    let server = Server::start();
+    let situations = situations().into_iter();
+    situations
+        .map(|(name, request)| {
+            (name.to_owned(), action(&server, version, &request)["resource"].clone())
+        })
+        .collect()
+}
+
 #[test]
 fn a_coverage_that_is_not_in_force_does_not_cover() {
     let server = Server::start();

@@ -11,7 +11,7 @@ use priorauth::render::crd::{
     Documents, HookAnswer, InfoNeeded, OneOrMore, OrderAnswer, PaNeeded, Reason, ReasonCode,
     WithoutPolicy, coverage_information, response,
 };
-use priorauth::terms::{Day, Truth, When};
+use priorauth::terms::{Coding, Day, Truth, When};
 
 /// The order as the EHR sent it: with odd numbers, escapes and white space to be kept.
 pub(crate) const ORDER: &str = r#"{ "resourceType": "MedicationRequest", "id": "mr-1",
@@ -166,6 +166,41 @@ pub(crate) fn all() -> Vec<(&'static str, CoverageInformation)> {
                 documents: Some(documents(DocNeeded::Administrative, DocPurpose::Retain)),
             }),
         ),
+        (
+            "indeterminate",
+            by_hand(Coverage::Indeterminate {
+                why: Reason {
+                    code: Some(ReasonCode::Technical),
+                    text: "The roster did not answer.".to_owned(),
+                },
+            }),
+        ),
+        ("coarse-code", {
+            let mut coarse = circumstances(DEPENDS);
+            coarse.lacks = Some(InfoNeeded::DetailCode);
+            coverage_information(&verdict(Review, [Met, Unknown, Met]), &coarse)
+        }),
+        ("performer-asks-approved", {
+            let mut elsewhere = circumstances(DEPENDS);
+            elsewhere.performer_asks = true;
+            coverage_information(&verdict(Approve, [Met; 3]), &elsewhere)
+        }),
+        ("at-a-secondary-hook", {
+            let mut secondary = circumstances(DEPENDS);
+            secondary.asks_documents = false;
+            coverage_information(&verdict(Pend, [Met, Unknown, Unknown]), &secondary)
+        }),
+        ("with-everything", {
+            let mut rich = circumstances(DEPENDS);
+            rich.depends_on = Some("MedicationRequest/mr-2");
+            rich.coverage_until = Some(day("2026-12-31"));
+            let billed = Coding::from_uri("http://hl7.org/fhir/sid/ndc", "73776-0001-11");
+            CoverageInformation {
+                billing: vec![billed],
+                contact: Some(contact()),
+                ..coverage_information(&nothing, &rich)
+            }
+        }),
         (
             "gold-card",
             CoverageInformation {
