@@ -1,107 +1,111 @@
 //! Hook calls and what was asserted in them.
 
-use sqlx::SqliteConnection;
+use rusqlite::{Connection, Row, params};
 
+use super::statement::{execute, first};
 use super::{SqliteStore, packed, row};
+use crate::store::error::Fault;
 use crate::store::{AssertionRecord, HookCallRecord, StoredAssertion};
 
 impl SqliteStore {
-    pub(super) async fn write_hook_call(&self, record: &HookCallRecord) -> sqlx::Result<()> {
+    pub(super) async fn write_hook_call(&self, record: &HookCallRecord) -> Result<(), Fault> {
         let request = packed::pack(&record.request);
         let record = HookCallRecord { request: String::new(), ..record.clone() };
-        let saving = async move |connection: &mut SqliteConnection| {
-            let hook_call_id = insert_hook_call(connection, &record, &request).await?;
-            for assertion in &record.assertions {
-                insert_assertion(connection, hook_call_id, assertion).await?;
-            }
-            sqlx::query(
-                "INSERT INTO audit (happened_at_ms, actor, action, hook_call_id)
-                 VALUES (?1, ?2, 'hook-answered', ?3)",
-            )
-            .bind(record.given_at.as_millisecond())
-            .bind(&record.client)
-            .bind(hook_call_id)
-            .execute(connection)
-            .await
-            .map(|_| ())
-        };
-        self.writer.run(saving).await
+        self.writer.run(move |connection| save_hook_call(connection, &record, &request)).await
     }
 
     pub(super) async fn read_assertion(
         &self,
         assertion_id: &str,
-    ) -> sqlx::Result<Option<StoredAssertion>> {
-        let row = sqlx::query(
-            "SELECT coverage_assertion.*, client, service_id, given_at_ms
-             FROM coverage_assertion JOIN hook_call USING (hook_call_id)
-             WHERE assertion_id = ?1",
-        )
-        .bind(assertion_id)
-        .fetch_optional(&self.readers)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let assertion = AssertionRecord {
-            assertion_id: row::text(&row, "assertion_id")?,
-            order_reference: row::text(&row, "order_reference")?,
-            member_id: row::maybe_text(&row, "member_id")?,
-            policy: row::policy(&row)?,
-            determination: row::text(&row, "determination")?,
-            findings: row::text(&row, "findings")?,
+    ) -> Result<Option<StoredAssertion>, Fault> {
+        let assertion_id = assertion_id.to_owned();
+        let reading = move |connection: &_| {
+            first(
+                connection,
+                "SELECT coverage_assertion.*, client, service_id, given_at_ms
+                 FROM coverage_assertion JOIN hook_call USING (hook_call_id)
+                 WHERE assertion_id = ?1",
+                [assertion_id],
+                assertion_from,
+            )
         };
-        Ok(Some(StoredAssertion {
-            assertion,
-            client: row::text(&row, "client")?,
-            service_id: row::text(&row, "service_id")?,
-            given_at: row::timestamp(&row, "given_at_ms")?,
-        }))
+        self.readers.run(reading).await
     }
 }
 
-async fn insert_hook_call(
-    connection: &mut SqliteConnection,
+fn assertion_from(row: &Row<'_>) -> Result<StoredAssertion, Fault> {
+    Ok(StoredAssertion {
+        assertion: AssertionRecord {
+            assertion_id: row::text(row, "assertion_id")?,
+            order_reference: row::text(row, "order_reference")?,
+            member_id: row::maybe_text(row, "member_id")?,
+            policy: row::policy(row)?,
+            determination: row::text(row, "determination")?,
+            findings: row::text(row, "findings")?,
+        },
+        client: row::text(row, "client")?,
+        service_id: row::text(row, "service_id")?,
+        given_at: row::timestamp(row, "given_at_ms")?,
+    })
+}
+
+fn save_hook_call(
+    connection: &Connection,
     record: &HookCallRecord,
     request: &[u8],
-) -> sqlx::Result<i64> {
-    let done = sqlx::query(
+) -> Result<(), Fault> {
+    let given_at_ms = record.given_at.as_millisecond();
+    execute(
+        connection,
         "INSERT INTO hook_call
              (hook_instance, client, service_id, guide, given_at_ms, request, request_packed,
               response)
          VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, ?7)",
+        params![
+            record.hook_instance,
+            record.client,
+            record.service_id,
+            record.guide,
+            given_at_ms,
+            request,
+            record.response,
+        ],
+    )?;
+    let hook_call_id = connection.last_insert_rowid();
+    for assertion in &record.assertions {
+        insert_assertion(connection, hook_call_id, assertion)?;
+    }
+    execute(
+        connection,
+        "INSERT INTO audit (happened_at_ms, actor, action, hook_call_id)
+         VALUES (?1, ?2, 'hook-answered', ?3)",
+        params![given_at_ms, record.client, hook_call_id],
     )
-    .bind(&record.hook_instance)
-    .bind(&record.client)
-    .bind(&record.service_id)
-    .bind(&record.guide)
-    .bind(record.given_at.as_millisecond())
-    .bind(request)
-    .bind(&record.response)
-    .execute(connection)
-    .await?;
-    Ok(done.last_insert_rowid())
+    .map(drop)
 }
 
-async fn insert_assertion(
-    connection: &mut SqliteConnection,
+fn insert_assertion(
+    connection: &Connection,
     hook_call_id: i64,
     assertion: &AssertionRecord,
-) -> sqlx::Result<()> {
+) -> Result<(), Fault> {
     let (policy_id, policy_edition) = row::policy_columns(assertion.policy.as_ref());
-    sqlx::query(
+    execute(
+        connection,
         "INSERT INTO coverage_assertion
              (assertion_id, hook_call_id, order_reference, member_id, policy_id, policy_edition,
               determination, findings)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
+            assertion.assertion_id,
+            hook_call_id,
+            assertion.order_reference,
+            assertion.member_id,
+            policy_id,
+            policy_edition,
+            assertion.determination,
+            assertion.findings,
+        ],
     )
-    .bind(&assertion.assertion_id)
-    .bind(hook_call_id)
-    .bind(&assertion.order_reference)
-    .bind(&assertion.member_id)
-    .bind(policy_id)
-    .bind(policy_edition)
-    .bind(&assertion.determination)
-    .bind(&assertion.findings)
-    .execute(connection)
-    .await
-    .map(|_| ())
+    .map(drop)
 }
