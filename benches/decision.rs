@@ -30,9 +30,10 @@ use priorauth::profiles;
 use priorauth::service::scenario::Scenarios;
 use priorauth::service::{RealWorld, Service, Terms};
 use priorauth::store::{
-    Answered, CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness,
-    NextAnswer, NumberSeries, PayerFacts, ReceivedRequest, RequestPlace, Saved, Store, StoreError,
-    StoreFuture, StoredAnswer, StoredAssertion, SubmissionKey, SubmissionRecord,
+    Answered, CaseFile, CaseId, CaseSummary, FeedbackCount, FeedbackRecord, HookCallRecord,
+    ImportId, ImportRecord, Judgement, Likeness, NextAnswer, NumberSeries, PayerFacts,
+    ReceivedRequest, RequestPlace, Saved, Store, StoreError, StoreFuture, StoredAnswer,
+    StoredAssertion, SubmissionKey, SubmissionRecord,
 };
 use priorauth::terms::{Day, Npi};
 use serde_json::{Value, json};
@@ -282,6 +283,22 @@ impl Store for Nothing {
 
     fn assertion<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Option<StoredAssertion>> {
         done(None)
+    }
+
+    fn judgement_of_assertion<'a>(&'a self, _: &'a str) -> StoreFuture<'a, Option<Judgement>> {
+        done(None)
+    }
+
+    fn judgements_of_case<'a>(&'a self, _: &'a CaseId) -> StoreFuture<'a, Vec<Judgement>> {
+        done(Vec::new())
+    }
+
+    fn save_feedback<'a>(&'a self, _: &'a [FeedbackRecord]) -> StoreFuture<'a, usize> {
+        done(0)
+    }
+
+    fn feedback_counts(&self) -> StoreFuture<'_, Vec<FeedbackCount>> {
+        done(Vec::new())
     }
 
     fn case<'a>(&'a self, _: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>> {

@@ -1,14 +1,17 @@
 //! Floor 7: the command line: arguments to library calls.
 
 pub mod demo;
+pub mod difference;
 pub mod evaluate;
 pub mod explain;
+pub mod feedback;
 pub mod import;
 pub mod outbox;
 pub mod payer_store;
 pub mod policy_check;
 pub mod policy_diff;
 pub mod policy_test;
+pub mod replay;
 pub mod requests;
 mod review;
 pub mod serve;
@@ -60,6 +63,39 @@ enum Command {
     /// Look after notifications that wait or were given up
     #[command(subcommand)]
     Outbox(Outbox),
+    /// Count what became of the cards that were shown
+    Feedback(Feedback),
+    /// Decide again on what was decided on, and show any difference
+    Replay(Replay),
+}
+
+#[derive(Debug, Args)]
+struct Feedback {
+    /// The data folder of the server, which may be running
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// How counts are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: evaluate::Format,
+}
+
+#[derive(Debug, Args)]
+struct Replay {
+    /// The data folder of the server, which may be running
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Other policies to decide by
+    #[arg(long, value_name = "DIR")]
+    policies: Option<PathBuf>,
+    /// A folder with plans and policies; the embedded ones if it is not given
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
+    /// How differences are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: evaluate::Format,
+    /// The id of a coverage assertion or of a case
+    #[arg(value_name = "ASSERTION|CASE")]
+    id: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -215,6 +251,8 @@ pub fn run(arguments: Arguments) -> ExitCode {
         Command::Policy(Policy::Test(arguments)) => rehearse(&arguments),
         Command::Policy(Policy::Diff(arguments)) => return compare(&arguments),
         Command::Review(action) => decide(action),
+        Command::Feedback(arguments) => count_feedback(&arguments),
+        Command::Replay(arguments) => return decide_again(&arguments),
     };
     ended(outcome, ExitCode::FAILURE)
 }
@@ -327,6 +365,27 @@ fn look_after_outbox(arguments: &Outbox) -> anyhow::Result<ExitCode> {
         Outbox::Redrive { data, lines } => runtime()?.block_on(outbox::redrive(data, lines))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn count_feedback(arguments: &Feedback) -> anyhow::Result<ExitCode> {
+    say(&runtime()?.block_on(feedback::run(&arguments.data, arguments.format))?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Like `diff`: 1 where there is a difference, 2 where it could not be decided.
+fn decide_again(arguments: &Replay) -> ExitCode {
+    let decided = || -> anyhow::Result<ExitCode> {
+        let profiles = arguments.profiles.as_deref();
+        let rules = match &arguments.policies {
+            Some(folder) => PolicyFolder::read(folder)?.rulebook(profiles)?,
+            None => rulebook(profiles)?,
+        };
+        let replay = replay::Replay { rules: &rules, data: &arguments.data, id: &arguments.id };
+        let report = runtime()?.block_on(replay.run())?;
+        say(&report.print(arguments.format)?)?;
+        Ok(if report.is_same() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    };
+    ended(decided(), ExitCode::from(TROUBLE))
 }
 
 fn check(folder: &Path) -> anyhow::Result<ExitCode> {

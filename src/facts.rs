@@ -14,8 +14,8 @@ pub use evidence::{
     TestOrder, Value,
 };
 pub use order::{
-    Amount, CoverageStanding, DateOrigin, Line, Membership, Order, Patient, Prescriber, Product,
-    Reason, Repeat, ServiceDate, Setting, Site, Specialty, Stated,
+    Amount, CoverageLack, CoverageStanding, DateOrigin, Line, Membership, Order, Patient,
+    Prescriber, Product, Reason, Repeat, ServiceDate, Setting, Site, Specialty, Stated, Unusable,
 };
 pub use source::{FactId, Gap, Source, SourceKind};
 

@@ -4,8 +4,9 @@ pub mod prefetch;
 
 pub use crate::cds::Hook;
 use crate::ig::CrdVersion;
+use crate::ig::crd::Topic;
 use crate::policy::Shelf;
-use crate::render::crd::discovery::{OPTIONS, Service, document};
+use crate::render::crd::discovery::{ConfigurationOption, OPTIONS, Service, document};
 
 /// What a client is told of the service that answers a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,26 @@ pub fn of_service(id: &str) -> Option<Hook> {
     Hook::ALL.into_iter().find(|hook| about(*hook).id == id)
 }
 
+/// Whether a service sends answers of this kind.
+fn sends(hook: Hook, topic: Topic) -> bool {
+    match topic {
+        Topic::CoverageInfo | Topic::Guideline => !hook.is_of_encounter(),
+        // Authorizations on file, and forms to fill in.
+        Topic::Claim => true,
+        // CRD 2.2.1 resp-70
+        Topic::Insurance => matches!(hook, Hook::AppointmentBook | Hook::EncounterStart),
+        // crd.md 6.2
+        Topic::OptionalAlternative | Topic::RequiredAlternative | Topic::Reminder => {
+            matches!(hook, Hook::OrderSign | Hook::OrderSelect)
+        }
+    }
+}
+
+/// What a client may switch off: what the service really sends (CRD 2.2.1 dev-5, dev-14).
+fn options(hook: Hook) -> Vec<ConfigurationOption> {
+    OPTIONS.iter().filter(|option| sends(hook, option.topic)).copied().collect()
+}
+
 /// The discovery document of one CRD version.
 #[must_use]
 pub fn discovery(version: CrdVersion, shelf: &Shelf) -> String {
@@ -91,7 +112,7 @@ pub fn discovery(version: CrdVersion, shelf: &Shelf) -> String {
             description: about.description,
             usage_requirements: Some(about.usage),
             prefetch,
-            options: OPTIONS,
+            options: options(*hook),
         }
     });
     document(version, &services.collect::<Vec<_>>())

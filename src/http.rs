@@ -6,6 +6,7 @@
 mod admin;
 mod body;
 mod crd;
+mod feedback;
 mod metadata;
 mod pas;
 mod problem;
@@ -143,6 +144,7 @@ pub fn router(app: App) -> Router {
         .route("/admin/api/cases/{id}", get(admin::show))
         .route("/admin/api/cases/{id}/submission", get(admin::submission))
         .route("/admin/api/cases/{id}/review", post(admin::review))
+        .route("/admin/api/feedback", get(feedback::counts))
         .route("/healthz", get(metadata::healthz))
         .route("/readyz", get(metadata::readyz))
         .fallback(problem::no_such_path)
@@ -163,6 +165,7 @@ fn open_to_browsers() -> Router<App> {
     Router::new()
         .route("/crd/{version}/cds-services", get(crd::discovery))
         .route("/crd/{version}/cds-services/{id}", post(crd::call))
+        .route("/crd/{version}/cds-services/{id}/feedback", post(feedback::take))
         .route("/pas/{version}/metadata", get(metadata::capability))
         // Before the layer, which is what answers a preflight and marks a refusal as readable.
         .method_not_allowed_fallback(problem::no_such_method)

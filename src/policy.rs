@@ -7,6 +7,7 @@
 
 pub mod asks;
 pub mod attested;
+pub mod card;
 pub mod codes;
 pub mod condition;
 pub mod criterion;
@@ -22,6 +23,7 @@ pub mod registry;
 pub mod scene;
 pub mod shelf;
 pub mod standing;
+pub mod template;
 
 pub use evaluate::evaluate;
 pub use finding::{Cited, Determination, Finding, Lack, PolicyId, SetAside, Verdict};
@@ -36,4 +38,6 @@ pub struct Rulebook {
     pub plan: Plan,
     /// Its policies.
     pub shelf: Shelf,
+    /// The digest of the files that it was read from, hexadecimal: another text, another digest.
+    pub digest: String,
 }

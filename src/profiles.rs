@@ -1,8 +1,10 @@
 //! Floor 7: the plan and the policies that a server runs with, embedded or from a folder.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
+use sha2::{Digest, Sha256};
 
 use crate::policy::read::{self, Files};
 use crate::policy::{Plan, PolicyError, Rulebook};
@@ -113,14 +115,32 @@ impl PolicyFolder {
         } else {
             embedded()?.plan
         };
-        Ok(Rulebook { plan, shelf: read::read(&self.files).map_err(ProfilesError::Mistakes)? })
+        let read = read::read(&self.files).map_err(ProfilesError::Mistakes)?;
+        Ok(Rulebook { plan, shelf: read, digest: digest(&self.files) })
     }
 }
 
 fn rulebook(files: &Files) -> Result<Rulebook, ProfilesError> {
     let plan = plan_of(&below(files, "plans/"))?;
     let shelf = read::read(&below(files, "policies/")).map_err(ProfilesError::Mistakes)?;
-    Ok(Rulebook { plan, shelf })
+    Ok(Rulebook { plan, shelf, digest: digest(files) })
+}
+
+/// The digest of the files that plan and policies are read from: names and texts, but not the cases
+/// beside them, which decide nothing.
+fn digest(files: &Files) -> String {
+    let mut hash = Sha256::new();
+    for (path, text) in files.iter().filter(|(path, _)| !path.ends_with("/cases.toml")) {
+        for part in [path, text] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+    }
+    let mut hexadecimal = String::with_capacity(64);
+    for byte in hash.finalize() {
+        let _ = write!(hexadecimal, "{byte:02x}");
+    }
+    hexadecimal
 }
 
 fn below(files: &Files, name: &str) -> Files {

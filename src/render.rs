@@ -5,7 +5,7 @@
 //! PAS: the response Bundle ([`pas`]), the OperationOutcome ([`outcome`]), the
 //! `CapabilityStatement` ([`capability`]).
 //! CRD: the answer to a hook and the discovery document ([`crd`]), with the order sent back as it
-//! came ([`echo`]).
+//! came ([`echo`]), or with members replaced where a card proposes that ([`revise`]).
 //! No clock, no store, no randomness: ids, numbers and times are arguments.
 //! Refuses to decide anything, and to read a resource that it passes on.
 
@@ -17,6 +17,7 @@ pub mod echo;
 pub mod explain;
 pub mod outcome;
 pub mod pas;
+pub mod revise;
 pub mod trace;
 pub mod words;
 

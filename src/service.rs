@@ -7,8 +7,13 @@
 pub mod answer_hook;
 mod answering;
 mod claim_echo;
+mod encounter_card;
+pub mod feedback;
+pub mod honour;
 mod hook_cards;
+mod hook_record;
 pub mod inquire_claim;
+mod judge_orders;
 mod line;
 mod notice;
 pub mod notify;

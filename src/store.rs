@@ -33,7 +33,10 @@ use jiff::Timestamp;
 
 use crate::terms::Npi;
 
-pub use assertion::{AssertionRecord, HookCallRecord, StoredAssertion};
+pub use assertion::{
+    AssertionRecord, CardRecord, FeedbackCount, FeedbackRecord, HookCallRecord, Inputs, Judgement,
+    Outcome, Said, Snapshot, StoredAssertion,
+};
 pub use case::{
     AnswerRecord, Answered, ApprovalCount, Authorization, AuthorizationRow, CaseFile, CaseId,
     CaseIdError, CaseState, CaseSummary, Cause, LineRecord, NextAnswer, PolicyEdition,
@@ -153,6 +156,25 @@ pub trait Store: Send + Sync {
 
     /// The assertion with this id.
     fn assertion<'a>(&'a self, assertion_id: &'a str) -> StoreFuture<'a, Option<StoredAssertion>>;
+
+    /// Everything that was decided on and found out in the hook call of an assertion, for the order
+    /// of this assertion alone.
+    fn judgement_of_assertion<'a>(
+        &'a self,
+        assertion_id: &'a str,
+    ) -> StoreFuture<'a, Option<Judgement>>;
+
+    /// Everything that was decided on and found out in a case: one for each submission, in their
+    /// order.
+    fn judgements_of_case<'a>(&'a self, case_id: &'a CaseId) -> StoreFuture<'a, Vec<Judgement>>;
+
+    /// Stores what a client tells of cards that it was shown; how many of them it was.
+    ///
+    /// What is told twice is stored once.
+    fn save_feedback<'a>(&'a self, records: &'a [FeedbackRecord]) -> StoreFuture<'a, usize>;
+
+    /// What became of the cards, by policy, kind and name.
+    fn feedback_counts(&self) -> StoreFuture<'_, Vec<FeedbackCount>>;
 
     /// One case with its current lines and answer and the submission that opened it.
     fn case<'a>(&'a self, case_id: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>>;

@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde::Serialize;
 
+use super::difference::{Difference, Judged};
 use super::evaluate::Format;
 use super::requests::{Request, files_of};
 use crate::policy::{Rulebook, Verdict};
@@ -44,33 +45,6 @@ pub struct Totals {
     pub decided_differently: usize,
     /// Requests that could not be judged.
     pub not_judged: usize,
-}
-
-/// One item that is judged differently. The names are a contract.
-#[derive(Debug, Serialize)]
-struct Difference<'d> {
-    request: &'d str,
-    sequence: u32,
-    old: Side<'d>,
-    new: Side<'d>,
-    clauses: Vec<ClauseDifference<'d>>,
-}
-
-/// What one set of policies determined.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-struct Side<'d> {
-    determination: &'static str,
-    policy: Option<&'d str>,
-    policy_version: Option<String>,
-}
-
-/// A clause whose truth differs; `null` where a policy does not have the clause.
-#[derive(Debug, Serialize)]
-struct ClauseDifference<'d> {
-    id: &'d str,
-    title: &'d str,
-    old: Option<&'static str>,
-    new: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -151,7 +125,8 @@ impl Comparison {
         totals.requests += 1;
         for ((sequence, old), (_, new)) in old.iter().zip(&new) {
             totals.items += 1;
-            let Some(difference) = difference(name, *sequence, old, new) else { continue };
+            let (old, new) = (Judged::of(*sequence, old), Judged::of(*sequence, new));
+            let Some(difference) = Difference::between(name, &old, &new) else { continue };
             totals.differ += 1;
             totals.decided_differently += usize::from(old.determination != new.determination);
             print(&match self.format {
@@ -174,74 +149,6 @@ fn name(request: &ReceivedRequest) -> String {
         (None, RequestPlace::HookCall(row) | RequestPlace::Submission(row)) => {
             format!("hook call {row}")
         }
-    }
-}
-
-fn difference<'d>(
-    request: &'d str,
-    sequence: u32,
-    old: &'d Verdict,
-    new: &'d Verdict,
-) -> Option<Difference<'d>> {
-    let clauses = clause_differences(old, new);
-    let is_same = clauses.is_empty() && old.determination == new.determination;
-    (!is_same).then(|| Difference { request, sequence, old: side(old), new: side(new), clauses })
-}
-
-fn side(verdict: &Verdict) -> Side<'_> {
-    let policy = verdict.policy.as_ref();
-    Side {
-        determination: verdict.determination.as_str(),
-        policy: policy.map(|policy| &*policy.id),
-        policy_version: policy.and_then(|policy| policy.edition).map(|day| day.to_string()),
-    }
-}
-
-/// The clauses of either verdict whose truth differs, those of the old one first.
-fn clause_differences<'d>(old: &'d Verdict, new: &'d Verdict) -> Vec<ClauseDifference<'d>> {
-    let truth = |verdict: &Verdict, id: &str| {
-        let finding = verdict.findings.iter().find(|finding| &*finding.clause == id);
-        finding.map(|finding| finding.truth.as_str())
-    };
-    let only_new = new.findings.iter().filter(|it| truth(old, &it.clause).is_none());
-    let all = old.findings.iter().chain(only_new);
-    let compared = all.map(|finding| ClauseDifference {
-        id: &finding.clause,
-        title: &finding.title,
-        old: truth(old, &finding.clause),
-        new: truth(new, &finding.clause),
-    });
-    compared.filter(|clause| clause.old != clause.new).collect()
-}
-
-impl Difference<'_> {
-    fn in_words(&self) -> String {
-        let Difference { request, sequence, old, new, clauses } = self;
-        let mut lines = vec![format!(
-            "{request}, item {sequence}: {} becomes {}",
-            old.determination, new.determination
-        )];
-        if old.policy != new.policy || old.policy_version != new.policy_version {
-            lines.push(format!("  judged by {} becomes {}", old.judge(), new.judge()));
-        }
-        for clause in clauses {
-            let word = |truth: Option<&'static str>| truth.unwrap_or("not judged");
-            let ClauseDifference { id, title, .. } = clause;
-            let (old, new) = (word(clause.old), word(clause.new));
-            lines.push(format!("  {id} {title}: {old} becomes {new}"));
-        }
-        if clauses.is_empty() {
-            lines.push("  no clause differs: product, coverage or edition do".to_owned());
-        }
-        lines.join("\n")
-    }
-}
-
-impl Side<'_> {
-    fn judge(&self) -> String {
-        let version = self.policy_version.as_deref().unwrap_or("no edition");
-        self.policy
-            .map_or_else(|| "no policy".to_owned(), |policy| format!("{policy} of {version}"))
     }
 }
 

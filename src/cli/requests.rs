@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::cds::HookRequest;
-use crate::fhir::{Document, Fault, Rules};
+use crate::fhir::{Document, Fault, Node, Rules};
 use crate::intake::dossier::{Dossier, HookFile};
 use crate::intake::pas_request::{PasRequest, Profile};
 use crate::policy::{Plan, Rulebook, Verdict, evaluate};
@@ -114,10 +114,28 @@ impl Request {
     /// # Errors
     /// Each fault as `place: text`, joined by `; `.
     pub fn read(bytes: &[u8], plan: &Plan, as_of: Day) -> Result<Request, String> {
+        Request::read_with(bytes, &[], plan, as_of)
+    }
+
+    /// Reads a body with what the client's FHIR server gave for it.
+    ///
+    /// # Errors
+    /// As [`Request::read`].
+    pub fn read_with(
+        bytes: &[u8],
+        fetched: &[String],
+        plan: &Plan,
+        as_of: Day,
+    ) -> Result<Request, String> {
         let lenient = Document::parse(bytes, Rules::Lenient).map_err(|faults| in_words(&faults))?;
         if HookRequest::is_one(lenient.root()) {
             let call = HookRequest::read(lenient.root()).map_err(|error| error.to_string())?;
-            let file = HookFile::of(&call, &[]);
+            let fetched: Vec<Document<'_>> = fetched
+                .iter()
+                .filter_map(|text| Document::parse(text.as_bytes(), Rules::Lenient).ok())
+                .collect();
+            let roots: Vec<Node<'_>> = fetched.iter().map(Document::root).collect();
+            let file = HookFile::of(&call, &roots);
             return Ok(Request { kind: Kind::CdsHooks, dossier: file.dossier(plan, as_of) });
         }
         let document = Document::parse(bytes, Rules::Fhir).map_err(|faults| in_words(&faults))?;

@@ -34,6 +34,8 @@ pub struct Order {
     pub reasons: Vec<Reason>,
     /// Who prescribes; `None` where nobody is named.
     pub prescriber: Option<Prescriber>,
+    /// The organization for which a draft order's requester orders, where the requester says so.
+    pub ordered_for: Option<Npi>,
     /// Where it will be given.
     pub sites: Vec<Site>,
     /// In which setting.
@@ -215,8 +217,44 @@ pub struct Patient {
 pub enum CoverageStanding {
     /// A coverage of ours, in force on the date of service.
     InForce(Membership),
-    /// Everything else, with the reason in words.
-    Unusable(String),
+    /// Everything else.
+    Unusable(Unusable),
+}
+
+/// A coverage that cannot be used, or none at all.
+#[derive(Clone, Debug)]
+pub struct Unusable {
+    /// Why, in words.
+    pub why: String,
+    /// What kind of reason it is.
+    pub lack: CoverageLack,
+    /// The Coverage, where one of ours is meant and the request is about it.
+    pub source: Option<Source>,
+}
+
+impl Unusable {
+    /// Nothing can be said of a coverage of ours.
+    #[must_use]
+    pub fn nothing(why: impl Into<String>) -> Unusable {
+        Unusable { why: why.into(), lack: CoverageLack::NotOurs, source: None }
+    }
+}
+
+/// Why a coverage cannot be used (crd.md 3.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CoverageLack {
+    /// It is another payer's or another person's, or there is none, or the order does not stand.
+    NotOurs,
+    /// The member is not on the roster.
+    NoMember,
+    /// It is certainly not in force on the date of service.
+    NotInForce,
+    /// It is ours, and cannot be told to be in force.
+    Unclear,
+    /// It depends on the day of service, which is not said exactly enough.
+    DayUnclear,
+    /// It is in force, and a person has to look at the member's records.
+    Person,
 }
 
 /// A coverage of ours.
@@ -226,6 +264,8 @@ pub struct Membership {
     pub line: Box<str>,
     /// The member id, if the coverage gives one.
     pub member_id: Option<Box<str>>,
+    /// When it ends, if it says so.
+    pub until: Option<When>,
     /// The Coverage.
     pub source: Source,
 }

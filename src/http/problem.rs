@@ -10,6 +10,7 @@ use crate::fhir::{Fault, FaultKind};
 use crate::render::outcome::of_faults;
 use crate::service::ServiceError;
 use crate::service::answer_hook::HookCallError;
+use crate::service::feedback::FeedbackError;
 use crate::service::notify::subscriptions::SubscriptionError;
 use crate::service::review::ReviewError;
 use crate::service::submit_claim::SubmitError;
@@ -99,6 +100,17 @@ impl From<SubscriptionError> for Problem {
             // FHIR R4 http.html#read: 410 for what was there and was deleted.
             SubscriptionError::Gone => Problem::one(StatusCode::GONE, FaultKind::Deleted, &text),
             SubscriptionError::Failed(error) => failed(&error),
+        }
+    }
+}
+
+impl From<FeedbackError> for Problem {
+    fn from(error: FeedbackError) -> Problem {
+        match error {
+            FeedbackError::Unreadable(faults) | FeedbackError::Form(faults) => {
+                refused(StatusCode::BAD_REQUEST, faults)
+            }
+            FeedbackError::Failed(error) => failed(&error),
         }
     }
 }

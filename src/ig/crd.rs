@@ -21,6 +21,25 @@ pub const VERSION_EXTENSION: &str = "davinci-crd.version";
 /// The member of a service's `extension` that lists options (CRD 2.2.1 dev-5).
 pub const CONFIGURATION_EXTENSION: &str = "davinci-crd.configuration-options";
 
+/// Why a proposal is not followed: the system, and codes with their displays
+/// (HL7/cds-hooks: input/vocabulary/CodeSystem-non-adherence-reason-codes.json).
+pub const OVERRIDE_REASONS: (&str, &[(&str, &str)]) = (
+    "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes",
+    &[
+        ("cds-not-applicable", "PC CDS does not apply to patient"),
+        ("action-completed", "Recommended action was already completed"),
+        (
+            "recipient-disagrees-evidence",
+            "Recipient disagrees with recommendation because of issues with the evidence",
+        ),
+        ("patient-contraindication", "Patient has contraindication to recommended action"),
+        ("patient-refuses", "Patient refuses/declines (no context given)*"),
+        ("service-not-available", "Treatment or service is not practically available"),
+    ],
+);
+/// The codes of SDC's tasks: `complete-questionnaire`, `questionnaire`.
+pub const SDC_TEMP: &str = "http://hl7.org/fhir/uv/sdc/CodeSystem/temp";
+
 impl CrdVersion {
     /// Every version that we serve, oldest first.
     pub const ALL: [CrdVersion; 2] = [CrdVersion::V2_0, CrdVersion::V2_2];
@@ -159,6 +178,34 @@ impl CrdVersion {
         }
     }
 
+    /// Whether clients may switch off determinations that they did not ask for (crd.md 3.2).
+    #[must_use]
+    pub fn knows_unsolicited(self) -> bool {
+        match self {
+            CrdVersion::V2_0 => false,
+            CrdVersion::V2_2 => true,
+        }
+    }
+
+    /// The code for what cannot be told: 2.0.1 has none (crd.md 3.9).
+    #[must_use]
+    pub fn indeterminate(self) -> &'static str {
+        match self {
+            CrdVersion::V2_0 => "conditional",
+            CrdVersion::V2_2 => "indeterminate",
+        }
+    }
+
+    /// Whether the Task of a form has a coded reason, and says what is done with its answers
+    /// (crd.md 1.5).
+    #[must_use]
+    pub fn task_says_what_follows(self) -> bool {
+        match self {
+            CrdVersion::V2_0 => true,
+            CrdVersion::V2_2 => false,
+        }
+    }
+
     /// Which reason codes exist in [`TEMP`]; all other reasons have words alone.
     #[must_use]
     pub fn reason_codes(self) -> &'static [&'static str] {
@@ -207,6 +254,12 @@ pub enum Topic {
     Claim,
     /// Something is wrong with the coverage.
     Insurance,
+    /// Another therapy that may be chosen.
+    OptionalAlternative,
+    /// Another therapy that has to be tried first.
+    RequiredAlternative,
+    /// Something that is due beside the order.
+    Reminder,
 }
 
 impl Topic {
@@ -218,6 +271,9 @@ impl Topic {
             Topic::Guideline => "guideline",
             Topic::Claim => "claim",
             Topic::Insurance => "insurance",
+            Topic::OptionalAlternative => "therapy-alternatives-opt",
+            Topic::RequiredAlternative => "therapy-alternatives-req",
+            Topic::Reminder => "clinical-reminder",
         }
     }
 
@@ -229,6 +285,9 @@ impl Topic {
             Topic::Guideline => "Guideline",
             Topic::Claim => "Claim",
             Topic::Insurance => "Insurance",
+            Topic::OptionalAlternative => "Optional Therapy Alternatives",
+            Topic::RequiredAlternative => "Required Therapy Alternatives",
+            Topic::Reminder => "Clinical Reminder",
         }
     }
 }

@@ -10,8 +10,8 @@ use super::people::{add_specialty, prescriber, site};
 use super::reader::{concept, extension, is_modified, source, span, when};
 use super::subject::Subject;
 use crate::facts::{
-    CoverageStanding, DateOrigin, Line, Order, Prescriber, Product, Reason, Repeat, ServiceDate,
-    Setting, Site, Source, SourceKind, Specialty, Stated,
+    CoverageStanding, DateOrigin, Line, Membership, Order, Prescriber, Product, Reason, Repeat,
+    ServiceDate, Setting, Site, Source, SourceKind, Specialty, Stated, Unusable,
 };
 use crate::fhir::{Entry, Node, Pool};
 use crate::policy::Plan;
@@ -24,6 +24,8 @@ pub struct Item {
     pub order: Order,
     /// Whether the Claim's coverage is usable on the item's day.
     pub coverage: CoverageStanding,
+    /// Further usable coverages of ours; of a Claim none.
+    pub further: Vec<Membership>,
 }
 
 /// Reads all items of the Claim at `place`.
@@ -49,9 +51,12 @@ pub fn items(
         let day = order.service_date.when;
         let coverage = match reader.order_stands(*item) {
             Ok(()) => standing(pool, &coverages, subject, plan, day),
-            Err(why) => CoverageStanding::Unusable(format!("the requested order {why}")),
+            Err(why) => {
+                let why = format!("the requested order {why}");
+                CoverageStanding::Unusable(Unusable::nothing(why))
+            }
         };
-        Item { order, coverage }
+        Item { order, coverage, further: Vec::new() }
     });
     items.collect()
 }
@@ -141,6 +146,7 @@ impl<'d> ClaimReader<'_, 'd> {
             service_date: self.service_date(item, index, parts.occurrence.as_ref(), &requested_on),
             requested_on,
             reasons,
+            ordered_for: None,
             prescriber: self.prescriber(item, parts.prescriber.take()),
             sites,
             settings,

@@ -2,11 +2,11 @@
 
 use super::reader::{is_modified, is_npi_system, is_readable_period, npi, source, span, word};
 use super::subject::Subject;
-use crate::facts::{CoverageStanding, Membership, SourceKind};
+use crate::facts::{CoverageLack, CoverageStanding, Membership, SourceKind, Unusable};
 use crate::fhir::{Entry, Node, Pool};
 use crate::policy::Plan;
 use crate::policy::plan::NamedLine;
-use crate::terms::{Npi, Truth, When};
+use crate::terms::{Npi, Span, Truth, When};
 
 /// Judges the coverages that a request names; of several, the first usable one counts.
 #[must_use]
@@ -17,16 +17,40 @@ pub fn standing(
     plan: &Plan,
     service: When,
 ) -> CoverageStanding {
-    let mut first_problem = None;
+    standings(pool, coverages, subject, plan, service).0
+}
+
+/// The coverage that counts, and the memberships of further usable ones (crd.md 3.8).
+///
+/// Where none is usable, what is wrong with one of ours comes before another payer's.
+#[must_use]
+pub fn standings(
+    pool: &Pool<'_>,
+    coverages: &[usize],
+    subject: &Subject,
+    plan: &Plan,
+    service: When,
+) -> (CoverageStanding, Vec<Membership>) {
+    let (mut usable, mut problems) = (Vec::new(), Vec::new());
     for place in coverages {
         let Some(entry) = pool.entry(*place) else { continue };
         match membership(pool, *place, entry, subject, plan, service) {
-            Ok(membership) => return CoverageStanding::InForce(membership),
-            Err(why) => first_problem = first_problem.or(Some(why)),
+            Ok(membership) => usable.push(membership),
+            Err((lack, why)) => {
+                let is_ours = lack != CoverageLack::NotOurs;
+                let source = is_ours.then(|| source(entry, "Coverage", SourceKind::Request));
+                problems.push(Unusable { why, lack, source });
+            }
         }
     }
-    let none = || "the request has no Coverage that can be read".to_owned();
-    CoverageStanding::Unusable(first_problem.unwrap_or_else(none))
+    if !usable.is_empty() {
+        let first = usable.remove(0);
+        return (CoverageStanding::InForce(first), usable);
+    }
+    problems.sort_by_key(|problem| problem.source.is_none());
+    let none = || Unusable::nothing("the request has no Coverage that can be read");
+    let problem = problems.into_iter().next().unwrap_or_else(none);
+    (CoverageStanding::Unusable(problem), Vec::new())
 }
 
 fn membership(
@@ -36,34 +60,56 @@ fn membership(
     subject: &Subject,
     plan: &Plan,
     service: When,
-) -> Result<Membership, String> {
+) -> Result<Membership, (CoverageLack, String)> {
+    use CoverageLack::{NotInForce, NotOurs, Unclear};
     let node = entry.node;
+    let because = |lack, why: &str| Err((lack, why.to_owned()));
     if !is_ours(pool, place, node, plan.payer_npi) {
-        return Err("the coverage is another payer's".to_owned());
-    }
-    if node.text_of("status").as_deref() != Some("active") || is_modified(node) {
-        return Err("the coverage is not active".to_owned());
+        return because(NotOurs, "the coverage is another payer's");
     }
     subject
         .is_meant(pool, node.get("beneficiary"), place)
-        .map_err(|why| format!("the beneficiary of the coverage {why}"))?;
+        .map_err(|why| (NotOurs, format!("the beneficiary of the coverage {why}")))?;
+    if is_modified(node) {
+        return because(Unclear, "the coverage is not active");
+    }
+    match node.text_of("status").as_deref() {
+        Some("active") => {}
+        Some("cancelled") => return because(NotInForce, "the coverage is not active"),
+        Some(_) | None => return because(Unclear, "the coverage is not active"),
+    }
     if !is_readable_period(node.get("period")) {
-        return Err("the period of the coverage cannot be read".to_owned());
+        return because(Unclear, "the period of the coverage cannot be read");
     }
-    if span(node.get("period")).covers(service) != Truth::Met {
-        return Err(format!("the coverage is not certainly in force on {service}"));
-    }
+    let period = span(node.get("period"));
+    in_force(period, service)
+        .map_err(|lack| (lack, format!("the coverage is not certainly in force on {service}")))?;
     let line = match plan.line(&plan_classes(node)) {
         NamedLine::Default(line) | NamedLine::Known(line) => line.into(),
         NamedLine::Unlisted => {
-            return Err("the coverage names a product line that the plan does not list".to_owned());
+            let why = "the coverage names a product line that the plan does not list";
+            return because(Unclear, why);
         }
     };
     Ok(Membership {
         line,
         member_id: member_id(node),
+        until: period.end,
         source: source(entry, "Coverage", SourceKind::Request),
     })
+}
+
+/// Whether something holds on the day of service.
+///
+/// # Errors
+/// It certainly does not, or the day or the ends are not exact enough to tell.
+pub(super) fn in_force(period: Span, service: When) -> Result<(), CoverageLack> {
+    match period.covers(service) {
+        Truth::Met => Ok(()),
+        Truth::NotMet => Err(CoverageLack::NotInForce),
+        Truth::Unknown if service.first() != service.last() => Err(CoverageLack::DayUnclear),
+        Truth::Unknown => Err(CoverageLack::Unclear),
+    }
 }
 
 /// Whether one of the payors is we: an Organization in the request, contained, or an identifier.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::appointment;
 use super::claim::{self, Item, as_line};
-use super::coverage::standing;
+use super::coverage::standings;
 use super::evidence::evidence;
 use super::order::{NamesNobody, OrderParts, order_parts, stands};
 use super::reader::source;
@@ -14,7 +14,7 @@ use super::subject::Subject;
 use crate::cds::{HookRequest, based_on};
 use crate::facts::{
     Authorization, Case, CoverageStanding, DateOrigin, Evidence, Gap, Line, Order, Patient,
-    ServiceDate, SourceKind, Stated,
+    ServiceDate, Source, SourceKind, Stated, Unusable,
 };
 use crate::fhir::{Node, Pool};
 use crate::ig::CrdVersion;
@@ -138,6 +138,20 @@ impl<'d> HookFile<'d> {
         chosen.filter(|it| self.pool.entry(*it).is_some_and(|it| version.annotates(&it.kind)))
     }
 
+    /// What else is asked about that `asked` is based on.
+    #[must_use]
+    pub fn goes_with(&self, asked: Asked) -> Option<Asked> {
+        let entry = self.pool.entry(asked.place)?;
+        let mut bases = entry
+            .node
+            .each("basedOn")
+            .filter_map(|reference| self.pool.follow(reference, asked.place));
+        bases.find_map(|base| {
+            let is_base = |other: &&Asked| other.place == base && base != asked.place;
+            self.asked.iter().find(is_base).copied()
+        })
+    }
+
     /// The facts of the call: one item for each order that is asked about.
     #[must_use]
     pub fn dossier(&self, plan: &Plan, as_of: Day) -> Dossier {
@@ -160,17 +174,34 @@ impl<'d> HookFile<'d> {
         Dossier { patient: self.subject.patient(&self.pool), evidence, gaps, items }
     }
 
+    /// The patient's visit as an item that asks for nothing: whose member the patient is today.
+    #[must_use]
+    pub fn visit(&self, plan: &Plan, as_of: Day) -> Item {
+        let today = When::from(as_of);
+        let coverages: Vec<usize> = self.pool.of_type("Coverage").collect();
+        let (coverage, further) = standings(&self.pool, &coverages, &self.subject, plan, today);
+        let requested_on = Stated { value: today, source: nowhere() };
+        let parts = OrderParts::default();
+        let service_date = service_date(&parts, &requested_on);
+        let order = as_order(parts, 1, nowhere(), service_date, requested_on);
+        Item { order, coverage, further }
+    }
+
     fn item(&self, asked: Asked, sequence: u32, plan: &Plan, as_of: Day) -> Item {
         let order = self.order(asked, sequence, as_of);
         let place = asked.place;
-        let coverage = match stands(&self.pool, place, &self.subject, NamesNobody::IsDoubtful) {
-            Ok(()) => {
-                let day = order.service_date.when;
-                standing(&self.pool, &self.coverages(place), &self.subject, plan, day)
-            }
-            Err(why) => CoverageStanding::Unusable(format!("the order {why}")),
-        };
-        Item { order, coverage }
+        let (coverage, further) =
+            match stands(&self.pool, place, &self.subject, NamesNobody::IsDoubtful) {
+                Ok(()) => {
+                    let day = order.service_date.when;
+                    standings(&self.pool, &self.coverages(place), &self.subject, plan, day)
+                }
+                Err(why) => {
+                    let unusable = Unusable::nothing(format!("the order {why}"));
+                    (CoverageStanding::Unusable(unusable), Vec::new())
+                }
+            };
+        Item { order, coverage, further }
     }
 
     fn order(&self, asked: Asked, sequence: u32, as_of: Day) -> Order {
@@ -194,21 +225,7 @@ impl<'d> HookFile<'d> {
             .clone()
             .unwrap_or_else(|| Stated { value: today, source: whole.clone() });
         let service_date = service_date(&parts, &requested_on);
-        Order {
-            sequence,
-            source: whole,
-            is: parts.is,
-            products: parts.products,
-            service_date,
-            requested_on,
-            reasons: parts.reasons,
-            prescriber: parts.prescriber,
-            sites: parts.sites,
-            settings: parts.settings,
-            amounts: parts.amounts,
-            repeats: parts.repeats,
-            lines: Arc::default(),
-        }
+        as_order(parts, sequence, whole, service_date, requested_on)
     }
 
     /// The coverages that the order names, else all that came with the call.
@@ -247,6 +264,31 @@ fn add_prefetched<'d>(pool: &mut Pool<'d>, value: Node<'d>) {
     }
 }
 
+fn as_order(
+    parts: OrderParts,
+    sequence: u32,
+    source: Source,
+    service_date: ServiceDate,
+    requested_on: Stated<When>,
+) -> Order {
+    Order {
+        sequence,
+        source,
+        is: parts.is,
+        products: parts.products,
+        service_date,
+        requested_on,
+        reasons: parts.reasons,
+        prescriber: parts.prescriber,
+        ordered_for: parts.ordered_for,
+        sites: parts.sites,
+        settings: parts.settings,
+        amounts: parts.amounts,
+        repeats: parts.repeats,
+        lines: Arc::default(),
+    }
+}
+
 fn service_date(parts: &OrderParts, requested_on: &Stated<When>) -> ServiceDate {
     let (stated, origin) = match (&parts.occurrence, &parts.authored) {
         (Some(occurrence), _) => (occurrence, DateOrigin::Order),
@@ -256,8 +298,8 @@ fn service_date(parts: &OrderParts, requested_on: &Stated<When>) -> ServiceDate 
     ServiceDate { when: stated.value, origin, source: stated.source.clone() }
 }
 
-fn nowhere() -> crate::facts::Source {
-    crate::facts::Source {
+fn nowhere() -> Source {
+    Source {
         resource: "order".into(),
         element: "$this".into(),
         date: None,

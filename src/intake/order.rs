@@ -4,14 +4,14 @@
 
 use super::appointment;
 use super::evidence::medication_code;
-use super::people::{prescriber, site};
+use super::people::{employer, prescriber, site};
 use super::reader::{concept, concepts, extension, is_modified, source, span, when, word};
 use super::subject::Subject;
 use crate::facts::{
     Amount, FactId, Prescriber, Product, Reason, Repeat, Setting, Site, Source, SourceKind, Stated,
 };
 use crate::fhir::{Entry, Node, Pool};
-use crate::terms::{System, Truth, When};
+use crate::terms::{Concept, Npi, System, Truth, When};
 
 /// The resource types that are orders (crd.md 3.1).
 pub const ORDER_TYPES: &[&str] = &[
@@ -38,6 +38,8 @@ pub struct OrderParts {
     pub reasons: Vec<Reason>,
     /// By whom.
     pub prescriber: Option<Prescriber>,
+    /// For which organization.
+    pub ordered_for: Option<Npi>,
     /// Where.
     pub sites: Vec<Site>,
     /// In which setting.
@@ -83,6 +85,7 @@ pub fn order_parts(
             .node
             .get("requester")
             .map(|requester| prescriber(pool, requester, place, reader.at("requester"))),
+        ordered_for: entry.node.get("requester").and_then(|it| employer(pool, it, place)),
         sites,
         settings,
         amounts: reader.amounts(),
@@ -357,4 +360,11 @@ pub fn amount(node: Node<'_>, source: Source) -> Option<Amount> {
         is_of_dosage: false,
         source,
     })
+}
+
+/// What an order orders, by the codes that stand in itself.
+#[must_use]
+pub fn ordered(order: Node<'_>) -> Concept {
+    let names = ["code", "medicationCodeableConcept", "codeCodeableConcept"];
+    concept(order.get_any(&names).map(|(_, node)| node))
 }

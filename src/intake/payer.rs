@@ -5,10 +5,12 @@
 //! Pure: it is given what is held, and it changes the dossier.
 
 use super::claim::Item;
+use super::coverage::in_force;
 use super::dossier::Dossier;
 use super::evidence::billed_lines;
 use crate::facts::{
-    CoverageStanding, FactId, Membership, Prescriber, Source, SourceKind, Specialty, Stated,
+    CoverageLack, CoverageStanding, FactId, Membership, Prescriber, Source, SourceKind, Specialty,
+    Stated, Unusable,
 };
 use crate::fhir::{Document, Rules};
 use crate::policy::Plan;
@@ -105,14 +107,23 @@ impl Dossier {
 /// decides (rulings 10).
 fn check_member(item: &mut Item, held: &Held, plan: &Plan, is_whole: bool) {
     let day = item.order.service_date.when;
-    let CoverageStanding::InForce(membership) = &mut item.coverage else { return };
-    let checked = if is_whole {
-        enrolled(membership, held, plan, day)
-    } else {
-        Err("the payer holds more claims of the member than are looked at by itself".to_owned())
+    let check = |membership: &mut Membership| {
+        if is_whole {
+            return enrolled(membership, held, plan, day);
+        }
+        let why = "the payer holds more claims of the member than are looked at by itself";
+        Err((CoverageLack::Person, why.to_owned()))
     };
-    if let Err(why) = checked {
-        item.coverage = CoverageStanding::Unusable(why);
+    // One that is not borne out says nothing beside one that counts.
+    item.further.retain_mut(|membership| check(membership).is_ok());
+    let CoverageStanding::InForce(membership) = &mut item.coverage else { return };
+    if let Err((lack, why)) = check(membership) {
+        let source = Some(membership.source.clone());
+        item.coverage = if item.further.is_empty() {
+            CoverageStanding::Unusable(Unusable { why, lack, source })
+        } else {
+            CoverageStanding::InForce(item.further.remove(0))
+        };
     }
 }
 
@@ -122,35 +133,38 @@ fn enrolled(
     held: &Held,
     plan: &Plan,
     day: When,
-) -> Result<(), String> {
+) -> Result<(), (CoverageLack, String)> {
+    use CoverageLack::{NoMember, Unclear};
+    let because = |lack, why: &str| Err((lack, why.to_owned()));
     let named = membership.member_id.as_deref().unwrap_or_default();
     if named != held.member_id {
-        return Err("the items of the request name different members".to_owned());
+        return because(Unclear, "the items of the request name different members");
     }
     // rulings 9: without a roster every member id is accepted.
     if !held.has_roster {
         return Ok(());
     }
     if named.is_empty() {
-        return Err("the coverage gives no member id to look for on the member roster".to_owned());
+        let why = "the coverage gives no member id to look for on the member roster";
+        return because(Unclear, why);
     }
     if held.enrolments.is_empty() {
-        return Err("the member is not on the member roster".to_owned());
+        return because(NoMember, "the member is not on the member roster");
     }
     let mut on_day =
         held.enrolments.iter().filter(|row| row.valid.covers(day) == Truth::Met).peekable();
     if on_day.peek().is_none() {
-        return Err(format!("the member roster shows no enrolment on {day}"));
+        return Err((lapsed(held, day), format!("the member roster shows no enrolment on {day}")));
     }
     let mut line: Option<&str> = None;
     for words in on_day.filter_map(|row| row.line.as_deref()) {
         match (roster_line(words, plan), line) {
             (None, _) => {
                 let why = "the member roster names a product line that the plan does not list";
-                return Err(why.to_owned());
+                return because(Unclear, why);
             }
             (Some(found), Some(known)) if found != known => {
-                return Err("the member roster names several product lines".to_owned());
+                return because(Unclear, "the member roster names several product lines");
             }
             (Some(found), _) => line = Some(found),
         }
@@ -160,6 +174,17 @@ fn enrolled(
         membership.line = line.into();
     }
     Ok(())
+}
+
+/// What no enrolment on the day means: that none is in force, if that is certain of each.
+fn lapsed(held: &Held, day: When) -> CoverageLack {
+    let lacks = held.enrolments.iter().filter_map(|row| in_force(row.valid, day).err());
+    lacks.fold(
+        CoverageLack::NotInForce,
+        |all, lack| {
+            if lack == CoverageLack::NotInForce { all } else { lack }
+        },
+    )
 }
 
 /// The plan's line that the roster's words name: by its id, or as a Coverage's class names it.
@@ -247,7 +272,7 @@ mod tests {
     fn standing(held: &Held) -> Result<String, String> {
         match &dossier(held).items[0].coverage {
             CoverageStanding::InForce(membership) => Ok(membership.line.to_string()),
-            CoverageStanding::Unusable(why) => Err(why.clone()),
+            CoverageStanding::Unusable(unusable) => Err(unusable.why.clone()),
         }
     }
 

@@ -61,6 +61,15 @@ pub fn prescriber(pool: &Pool<'_>, reference: Node<'_>, from: usize, at: Source)
     prescriber
 }
 
+/// The NPI of the organization for which the `PractitionerRole` that `reference` names works.
+#[must_use]
+pub fn employer(pool: &Pool<'_>, reference: Node<'_>, from: usize) -> Option<Npi> {
+    let role = pool.follow(reference, from)?;
+    let entry = pool.entry(role).filter(|entry| entry.kind == "PractitionerRole")?;
+    let at = source(entry, "PractitionerRole.organization", SourceKind::Record);
+    site(pool, entry.node.get("organization")?, role, false, &at)?.npi?.ok()
+}
+
 /// Whether a record is out of use, or may say the opposite of what it seems to.
 fn is_inactive(node: Node<'_>) -> bool {
     node.get("active").and_then(Node::boolean) == Some(false) || is_modified(node)

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::asks::Asks;
 use super::attested::Attested;
+use super::card::CardRule;
 use super::codes::Codes;
 use super::condition::age::AgeAtService;
 use super::condition::attestation::AttestedByQuestionnaire;
@@ -49,6 +50,8 @@ pub struct Edition {
 pub struct Text {
     /// Criteria and limitations, in the order of the source.
     pub clauses: Vec<Clause>,
+    /// What is shown to whoever orders, beside what follows from the clauses.
+    pub cards: Vec<CardRule>,
     /// The codes by which the disease of the policy is seen in the records; `None`: no condition
     /// reads it.
     pub disease: Option<Disease>,

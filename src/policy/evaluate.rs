@@ -48,7 +48,7 @@ fn to_read(case: Case<'_>) -> Vec<Cited> {
 /// Why the coverage keeps a person in the loop (rulings 10).
 fn coverage_doubt(edition: &Edition, coverage: &CoverageStanding) -> Option<String> {
     match coverage {
-        CoverageStanding::Unusable(why) => Some(why.clone()),
+        CoverageStanding::Unusable(unusable) => Some(unusable.why.clone()),
         CoverageStanding::InForce(membership) if edition.lines.contains(&membership.line) => None,
         CoverageStanding::InForce(_) => {
             Some("the policy does not hold for the member's product line".to_owned())

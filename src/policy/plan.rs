@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::read::PolicyError;
+use crate::facts::Product;
 use crate::terms::{Coding, Concept, Npi};
 
 /// A plan file, `profiles/plans/<plan>.toml`.
@@ -182,6 +183,20 @@ impl Plan {
                 .iter()
                 .any(|free| Coding::from_uri(&free.system, &free.code) == *coding)
         })
+    }
+
+    /// The codes of these products by which they need no authorization.
+    #[must_use]
+    pub fn free_codes(&self, products: &[Product]) -> Vec<Coding> {
+        let codings = products.iter().flat_map(|it| &it.concept.codings);
+        let mut free: Vec<Coding> = Vec::new();
+        for coding in codings {
+            let is_free = self.is_free(&Concept { codings: vec![coding.clone()], text: None });
+            if is_free && !free.contains(coding) {
+                free.push(coding.clone());
+            }
+        }
+        free
     }
 
     /// The line that the words of a Coverage's plan classes name.

@@ -4,11 +4,14 @@
 //! <policy>/<first day>/policy.toml              an edition with its own text
 //!                      valuesets/<id>.json      FHIR ValueSets
 //!                      treatment-centers.csv    the registry of places
+//!                      cards/<name>.json        what its cards propose
 //! <policy>/<first day>/policy.toml              or a renewal: `renews = "<first day>"`
 //!                                               or `text = "not-on-file"`
 //! ```
 //!
 //! Pure: it is given the files' texts. A mistake is reported with file, line and clause.
+
+mod cards;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,6 +19,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
+use self::cards::{RawCard, read_cards};
 use super::asks::Asks;
 use super::attested::{Attested, Proof};
 use super::codes::Codes;
@@ -65,6 +69,8 @@ struct RawEdition {
     disease: Option<Disease>,
     #[serde(default)]
     clause: Vec<RawClause>,
+    #[serde(default)]
+    card: Vec<RawCard>,
 }
 
 #[derive(Deserialize)]
@@ -237,11 +243,15 @@ fn read_edition(files: &Files, policy: &str, folder: &str) -> Result<Read, Vec<P
     }
     let content = if has_text {
         let (disease, questionnaire) = (raw.disease, raw.questionnaire);
-        Some(read_text(&sets, &file, text, disease, questionnaire, raw.clause, &mut errors))
+        let mut content =
+            read_text(&sets, &file, text, disease, questionnaire, raw.clause, &mut errors);
+        content.cards = read_cards(&sets, &file, text, raw.card, &content.clauses, &mut errors);
+        Some(content)
     } else {
-        if !raw.clause.is_empty() {
+        if !raw.clause.is_empty() || !raw.card.is_empty() {
             let line = raw.clause.first().and_then(|clause| at(clause.id.span()));
-            errors.push(error(&file, line, "an edition without a text of its own has no clauses"));
+            let what = "an edition without a text of its own has no clauses and no cards";
+            errors.push(error(&file, line, what));
         }
         None
     };
@@ -352,7 +362,7 @@ fn read_text(
     }
     let registry = read_registry(sets, errors);
     let questionnaire = questionnaire.map(Into::into);
-    Text { clauses, disease, registry, questionnaire }
+    Text { clauses, cards: Vec::new(), disease, registry, questionnaire }
 }
 
 /// Reads the value sets of an edition as they are named.

@@ -1,9 +1,10 @@
 //! The shelf of policies: which edition judges an order.
 
+use super::card::CardRule;
 use super::criterion::{Authority, Condition, Edition, ProductMap, Text};
 use super::document::Document;
 use super::finding::{Lack, PolicyId, Verdict};
-use crate::facts::Case;
+use crate::facts::{Case, Product};
 use crate::terms::{Coding, Concept, Day, System, When};
 
 /// All policies of a plan, each with its editions.
@@ -140,6 +141,65 @@ impl Shelf {
         documents
     }
 
+    /// The title of a policy, as its newest text has it.
+    #[must_use]
+    pub fn title(&self, policy: &str) -> Option<&str> {
+        let policy = self.policies.iter().find(|known| &*known.id == policy)?;
+        Some(&policy.newest_text()?.title)
+    }
+
+    /// The form of the edition that judged, `canonical|version`: its version is the edition's first
+    /// day.
+    #[must_use]
+    pub fn questionnaire(&self, verdict: &Verdict) -> Option<String> {
+        let canonical = self.text_of(verdict)?.questionnaire.as_ref()?;
+        let edition = verdict.policy.as_ref()?.edition?;
+        Some(format!("{canonical}|{edition}"))
+    }
+
+    /// The codes of these products that are billed, and that the policy which judged goes by.
+    #[must_use]
+    pub fn billing_codes(&self, verdict: &Verdict, products: &[Product]) -> Vec<Coding> {
+        let policy = verdict
+            .policy
+            .as_ref()
+            .and_then(|id| self.policies.iter().find(|policy| policy.id == id.id)?.newest_text());
+        let Some(edition) = policy else { return Vec::new() };
+        let mut codes: Vec<Coding> = Vec::new();
+        for coding in products.iter().flat_map(|it| &it.concept.codings) {
+            let is_billed = BILLED_SYSTEMS.contains(&coding.system);
+            if is_billed && edition.product.codes.contains(coding) && !codes.contains(coding) {
+                codes.push(coding.clone());
+            }
+        }
+        codes
+    }
+
+    /// Whether these products are named by no code at all, or by such only as stand for whatever
+    /// has no code of its own.
+    #[must_use]
+    pub fn lacks_code(&self, products: &[Product]) -> bool {
+        let mut codings = products.iter().flat_map(|it| &it.concept.codings);
+        codings.all(|coding| {
+            let maps = self.policies.iter().filter_map(Policy::newest_text);
+            maps.into_iter().any(|edition| edition.product.unclassified.contains(coding))
+        })
+    }
+
+    /// Whether a concept is the product of a policy, by its own code.
+    #[must_use]
+    pub fn is_product_of(&self, policy: &str, concept: &Concept) -> bool {
+        let policy = self.policies.iter().find(|known| *known.id == *policy);
+        let map = policy.and_then(Policy::newest_text).map(|edition| &edition.product);
+        map.is_some_and(|map| is_product(map, concept) && !names_another(map, concept))
+    }
+
+    /// The cards of the edition that judged whose clause came out as they want it.
+    pub fn cards<'s>(&'s self, verdict: &'s Verdict) -> impl Iterator<Item = &'s CardRule> {
+        let cards = self.text_of(verdict).into_iter().flat_map(|text| &text.cards);
+        cards.filter(|card| card.when.as_ref().is_none_or(|when| when.holds(verdict)))
+    }
+
     /// Whether the place of the service was judged by a clause of its own.
     #[must_use]
     pub fn judges_site(&self, verdict: &Verdict) -> bool {
@@ -176,6 +236,9 @@ fn names_another(map: &ProductMap, concept: &Concept) -> bool {
         !is_known && PRODUCT_SYSTEMS.contains(&coding.system) && !(is_product && may_accompany)
     })
 }
+
+/// The systems of codes that a claim is billed by.
+const BILLED_SYSTEMS: &[System] = &[System::Hcpcs, System::Cpt, System::Ndc, System::Icd10Pcs];
 
 enum InForce<'s> {
     Edition(Day, &'s Edition),

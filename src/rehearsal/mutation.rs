@@ -49,7 +49,8 @@ impl Mutation {
         }
     }
 
-    /// The files of the policy with the change in their texts.
+    /// The files of the policy with the change in their texts, and without the policies' cards:
+    /// these decide nothing, and may wait for a clause that the change takes away.
     #[must_use]
     pub fn applied(&self, files: &Files) -> Files {
         let mut files = files.clone();
@@ -58,6 +59,11 @@ impl Mutation {
             (Change::Drop(range), Some(text)) => text.replace_range(range.clone(), ""),
             (Change::Text(range, with), Some(text)) => text.replace_range(range.clone(), with),
             (Change::Invert(_), _) | (_, None) => {}
+        }
+        for (_, text) in files.iter_mut().filter(|(path, _)| path.ends_with("policy.toml")) {
+            for card in tables(text, |head| head.starts_with("[[card]]"), is_in_card).iter().rev() {
+                text.replace_range(card.clone(), "");
+            }
         }
         files
     }
@@ -116,7 +122,8 @@ impl Walk<'_> {
                 self.add(start, format!("clause {id} inverted"), change);
             }
         }
-        for (key, value) in table.iter().filter(|(key, _)| key.get_ref() != "clause") {
+        let decides = |key: &str| !matches!(key, "clause" | "card");
+        for (key, value) in table.iter().filter(|(key, _)| decides(key.get_ref())) {
             self.value(key.get_ref(), value);
         }
         for clause in clauses {
@@ -249,6 +256,10 @@ fn is_in_clause(head: &str) -> bool {
     head.trim_start_matches('[').starts_with("clause.")
 }
 
+fn is_in_card(head: &str) -> bool {
+    head.trim_start_matches('[').starts_with("card.")
+}
+
 /// An item of a list with the comma behind it, or if there is none, before it.
 fn with_comma(text: &str, item: Range<usize>) -> Range<usize> {
     let behind = text.get(item.end..).unwrap_or_default();
@@ -289,6 +300,10 @@ id = "2"
 agents = [
     { name = "n", codes = "set" },
 ]
+[[card]]
+id = "c"
+[card.when]
+clause = "1"
 "#;
 
     fn files() -> Files {
@@ -333,10 +348,14 @@ agents = [
             let text = &changed["p/2026-01-01/policy.toml"];
             let table = text.parse::<toml::Table>();
             let table = table.unwrap_or_else(|error| panic!("{}: {error}", mutation.what));
+            assert!(!table.contains_key("card"), "{}", mutation.what);
             let clauses = table["clause"].as_array().unwrap().len();
             let is_drop = matches!(mutation.change, Change::Drop(_));
             assert_eq!(clauses, if is_drop { 1 } else { 2 }, "{}", mutation.what);
-            let is_same = changed == files();
+            let others = files();
+            let without_cards = POLICY.split("[[card]]").next().unwrap();
+            let is_same = text == without_cards
+                && others.iter().all(|(path, it)| changed.get(path) == Some(it) || it == POLICY);
             assert_eq!(is_same, matches!(mutation.change, Change::Invert(_)), "{}", mutation.what);
         }
     }

@@ -7,17 +7,18 @@ pub mod card;
 pub mod coverage_information;
 pub mod discovery;
 pub mod explain;
+pub mod form;
 pub mod from_verdict;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub use card::{Card, CardBody};
+pub use card::{Card, CardBody, Does, Suggestion};
 pub use coverage_information::{
-    Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents, InfoNeeded, OneOrMore,
-    PaNeeded, Reason, ReasonCode,
+    Contact, Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents, InfoNeeded,
+    OneOrMore, PaNeeded, Reason, ReasonCode,
 };
-pub use from_verdict::{Circumstances, WithoutPolicy, coverage_information};
+pub use from_verdict::{Circumstances, WithoutPolicy, coverage_information, without_coverage};
 
 use super::{RenderError, echo};
 use crate::ig::CrdVersion;
@@ -45,10 +46,9 @@ pub struct OrderAnswer<'a> {
     pub order: &'a str,
     /// `Type/id` of the order.
     pub reference: &'a str,
-    /// The reference to the Coverage on the client's system, as it was received: `Coverage/c1`.
-    pub coverage: &'a str,
-    /// What is said.
-    pub information: CoverageInformation,
+    /// What is said, for each Coverage once; the Coverage is named as the client's system knows it:
+    /// `Coverage/c1`.
+    pub said: Vec<(&'a str, CoverageInformation)>,
 }
 
 #[derive(Serialize)]
@@ -86,16 +86,45 @@ pub fn response(answer: &HookAnswer<'_>) -> Result<String, RenderError> {
         .iter()
         .chain(&telling)
         .map(|card| card::wire(card, answer.version, answer.payer))
-        .collect();
+        .collect::<Result<_, _>>()?;
     // rulings 29: 2.0 shows an empty list, 2.2 leaves it out
     let shows = !actions.is_empty() || answer.version.shows_empty_actions();
     Ok(serde_json::to_string(&Wire { cards, system_actions: shows.then_some(actions) })?)
 }
 
+/// Whether an order says already what would be put into it: the same in everything but the day and
+/// the id of the assertion (CRD 2.2.1 resp-35).
+#[must_use]
+pub fn is_no_news(
+    version: CrdVersion,
+    order: &str,
+    coverage: &str,
+    information: &CoverageInformation,
+) -> bool {
+    let ours = substance(information.extension(version, coverage));
+    let present = echo::coverage_information(order, coverage);
+    let mut present = present.iter().filter_map(|text| serde_json::from_str(text).ok());
+    present.next().is_some_and(|it| substance(it) == ours) && present.next().is_none()
+}
+
+/// An extension without what differs between two assertions of the same.
+fn substance(mut extension: serde_json::Value) -> serde_json::Value {
+    if let Some(parts) = extension.get_mut("extension").and_then(serde_json::Value::as_array_mut) {
+        parts.retain(|part| {
+            let url = part.get("url").and_then(serde_json::Value::as_str);
+            !matches!(url, Some("date" | "coverage-assertion-id"))
+        });
+    }
+    extension
+}
+
 fn action(answer: &HookAnswer<'_>, order: &OrderAnswer<'_>) -> Result<Action, RenderError> {
-    let extension = order.information.extension(answer.version, order.coverage).to_string();
-    let resource = echo::with_coverage_information(order.order, order.coverage, &extension)
-        .map_err(|source| RenderError::Echo { order: order.reference.to_owned(), source })?;
+    let mut resource = order.order.to_owned();
+    for (coverage, information) in &order.said {
+        let extension = information.extension(answer.version, coverage).to_string();
+        resource = echo::with_coverage_information(&resource, coverage, &extension)
+            .map_err(|source| RenderError::Echo { order: order.reference.to_owned(), source })?;
+    }
     Ok(Action {
         kind: "update",
         // CDS Hooks 2.0: required on every action (crd.md trap 7)

@@ -61,6 +61,14 @@ pub fn with_coverage_information(
     splice(order, array.span(), &format!("[{}]", parts.join(",")))
 }
 
+/// The texts of the coverage information about `coverage` that stands in `order` already.
+#[must_use]
+pub fn coverage_information(order: &str, coverage: &str) -> Vec<String> {
+    let Ok(document) = Document::parse(order.as_bytes(), Rules::Lenient) else { return Vec::new() };
+    let extensions = document.root().each("extension");
+    extensions.filter(|item| says_of(*item, coverage)).map(|item| item.raw().to_owned()).collect()
+}
+
 /// Whether an extension is coverage information about `coverage`.
 fn says_of(extension: Node<'_>, coverage: &str) -> bool {
     let is_ours = |part: Node<'_>| {

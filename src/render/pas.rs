@@ -236,7 +236,10 @@ pub enum LineAction<'a> {
         documents: Vec<AskedDocument<'a>>,
     },
     /// Needs no authorization (NA).
-    NotRequired,
+    NotRequired {
+        /// What is said to the provider.
+        notes: Vec<String>,
+    },
     /// Refused (A3), by a named person; the engine never makes one.
     Denied {
         /// Codes of the X12 external list 886.

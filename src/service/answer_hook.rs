@@ -1,21 +1,16 @@
 //! A hook call: judge every order that it asks about, save what is asserted, answer.
 
+use super::hook_record::Answered;
+use super::judge_orders::{Call, Judged};
 use super::world::day_of;
-use super::{OnFile, Service, ServiceError};
+use super::{Service, ServiceError};
 use crate::cds::{Hook, HookError, HookRequest};
-use crate::facts::{Case, CoverageStanding, DateOrigin};
-use crate::fhir::{Document, Fault, FaultKind, Node, Rules};
+use crate::fhir::{Document, Fault, FaultKind, Rules};
 use crate::hooks;
 use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
-use crate::intake::dossier::{Dossier, HookFile};
-use crate::policy::{Plan, Verdict, evaluate};
-use crate::render::crd::{
-    self, Circumstances, HookAnswer, InfoNeeded, OrderAnswer, WithoutPolicy, coverage_information,
-};
-use crate::render::trace;
-use crate::store::{AssertionRecord, HookCallRecord, PolicyEdition};
-use crate::terms::{Day, Truth};
+use crate::intake::dossier::HookFile;
+use crate::render::crd::{self, Card, HookAnswer, OrderAnswer};
 
 /// How a hook call ended without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -56,28 +51,6 @@ impl From<HookError> for HookCallError {
     }
 }
 
-/// One order of a call, judged.
-pub(super) struct Judged<'d> {
-    text: &'d str,
-    pub(super) reference: String,
-    pub(super) coverage: Option<String>,
-    pub(super) verdict: Verdict,
-    member: Option<String>,
-    is_free: bool,
-    /// The number of the authorization that covers it, and its last day.
-    authorized: Option<(String, Day)>,
-    assertion_id: String,
-}
-
-impl Judged<'_> {
-    /// Where the policy that judged can be read.
-    pub(super) fn policy_page(&self, plan: &Plan) -> Option<String> {
-        let policy = self.verdict.policy.as_ref()?;
-        let edition = policy.edition.map(|day| day.to_string()).unwrap_or_default();
-        Some(plan.policy_page(&policy.id, &edition))
-    }
-}
-
 impl Service {
     /// Answers a call of `hook` in the words of `version`, unless the call asks for another one;
     /// what is asserted is saved before it is answered.
@@ -106,23 +79,31 @@ impl Service {
         let now = self.world.now();
         let as_of = day_of(now);
         let mut dossier = file.dossier(&self.rules.plan, as_of);
-        let (on_file, _) = self.add_payer_facts(&mut dossier, None).await?;
-        let judged = self.judge_orders(version, &file, &dossier, &on_file, as_of);
-        let response = self.render_hook(version, &request, &judged, as_of)?;
-        // Only what was said is on file as said.
-        let said = judged.iter().filter(|it| it.coverage.is_some() && wants_information(&request));
-        let assertions = said.map(assertion).collect::<Result<_, _>>()?;
-        let record = HookCallRecord {
-            hook_instance: request.hook_instance.as_deref().unwrap_or_default().to_owned(),
-            client: client.to_owned(),
-            service_id: hooks::about(hook).id.to_owned(),
-            guide: version.segment().to_owned(),
-            request: without_token(&document),
-            response: response.clone(),
+        if hook.is_of_encounter() {
+            dossier.items.push(file.visit(&self.rules.plan, as_of));
+        }
+        let on_hand = self.add_payer_facts(&mut dossier, None).await?;
+        let on_file = &on_hand.on_file;
+        let call = Call { version, request: &request, file: &file, on_file, as_of };
+        let judged = self.judge_orders(&call, &dossier);
+        let mut cards = self.hook_cards(&call, &judged);
+        cards.extend(self.encounter_card(&call, &dossier));
+        let (cards, shown) = cards.into_iter().unzip();
+        let response = self.render_hook(version, &judged, cards)?;
+        self.keep_call(Answered {
+            client,
+            service_id: hooks::about(hook).id,
+            version,
+            hook_instance: request.hook_instance.as_deref(),
+            document: &document,
+            fetched: Vec::new(),
+            inputs: self.inputs(as_of, on_hand.held),
+            judged: &judged,
+            cards: shown,
+            response: &response,
             given_at: now,
-            assertions,
-        };
-        self.store.save_hook_call(&record).await?;
+        })
+        .await?;
         let (hook, guide) = (hook.name(), version.segment());
         tracing::info!(client, hook, guide, orders = judged.len(), "hook answered");
         Ok(response)
@@ -160,108 +141,35 @@ impl Service {
         Err(HookCallError::NotOurs(fault(FaultKind::Value, "prefetch.coverage", text)))
     }
 
-    fn judge_orders<'d>(
-        &self,
-        version: CrdVersion,
-        file: &HookFile<'d>,
-        dossier: &Dossier,
-        on_file: &[OnFile],
-        as_of: Day,
-    ) -> Vec<Judged<'d>> {
-        let cases = dossier.cases().zip(&file.asked);
-        cases
-            .filter_map(|(case, asked)| {
-                let entry = file.pool.entry(file.annotated(*asked, version)?)?;
-                let verdict = evaluate(&self.rules.shelf, case, as_of);
-                Some(Judged {
-                    text: entry.node.raw(),
-                    reference: entry.name(),
-                    coverage: coverage_reference(case),
-                    authorized: authorized(on_file, case, &verdict, as_of),
-                    verdict,
-                    member: member_of(case.coverage),
-                    is_free: case
-                        .order
-                        .products
-                        .iter()
-                        .any(|it| self.rules.plan.is_free(&it.concept)),
-                    assertion_id: self.world.new_id(),
-                })
-            })
-            .collect()
-    }
-
     fn render_hook(
         &self,
         version: CrdVersion,
-        request: &HookRequest<'_>,
         judged: &[Judged<'_>],
-        as_of: Day,
+        cards: Vec<Card>,
     ) -> Result<String, ServiceError> {
-        let plan = &self.rules.plan;
-        let mut orders = Vec::new();
+        let mut orders: Vec<OrderAnswer<'_>> = Vec::new();
         for order in judged {
-            // crd.md 3.4: no Coverage on the client's system, no coverage-information.
-            let Some(coverage) = &order.coverage else { continue };
-            let page = order.policy_page(plan);
-            if wants_information(request) {
-                let without_policy = if order.is_free {
-                    WithoutPolicy::NoAuth { why: None }
-                } else {
-                    WithoutPolicy::Depends {
-                        why: "the plan has no policy for this order; its benefit rules decide",
-                        info: InfoNeeded::Other,
-                    }
-                };
-                let circumstances = Circumstances {
-                    date: as_of,
-                    assertion_id: &order.assertion_id,
-                    // crd.md 3.3: a call that only asks what would be is never told `satisfied`.
-                    authorization: order
-                        .authorized
-                        .as_ref()
-                        .filter(|_| request.wants("unsolicited-determ"))
-                        .map(|(number, until)| (number.as_str(), Some(*until))),
-                    asks_documents: request.hook.is_primary(),
-                    site_clauses: &self.rules.shelf.site_clauses(),
-                    questionnaires: &[],
-                    policy_url: page.as_deref(),
-                    without_policy,
-                };
-                orders.push(OrderAnswer {
+            let Some((coverage, information)) = &order.said else { continue };
+            let said = (coverage.as_str(), information.clone());
+            // Coverages of the same order follow each other.
+            match orders.last_mut().filter(|it| it.reference == order.reference) {
+                Some(known) => known.said.push(said),
+                None => orders.push(OrderAnswer {
                     order: order.text,
                     reference: &order.reference,
-                    coverage,
-                    information: coverage_information(&order.verdict, &circumstances),
-                });
+                    said: vec![said],
+                }),
             }
         }
         let telling = self.terms.tells_actions.then(|| self.world.new_id());
         let answer = HookAnswer {
             version,
-            payer: &plan.name,
+            payer: &self.rules.plan.name,
             orders,
-            cards: self.hook_cards(request, judged),
+            cards,
             actions_card: telling.as_deref(),
         };
         Ok(crd::response(&answer)?)
-    }
-}
-
-fn member_of(coverage: &CoverageStanding) -> Option<String> {
-    match coverage {
-        CoverageStanding::InForce(membership) => membership.member_id.clone().map(String::from),
-        CoverageStanding::Unusable(_) => None,
-    }
-}
-
-/// The Coverage that the assertion is about, as the client's system knows it.
-///
-/// One that is not usable yields no assertion (rulings 27).
-fn coverage_reference(case: Case<'_>) -> Option<String> {
-    match case.coverage {
-        CoverageStanding::InForce(membership) => Some(membership.source.resource.to_string()),
-        CoverageStanding::Unusable(_) => None,
     }
 }
 
@@ -283,70 +191,4 @@ fn check_orders(
     let text = "none of these orders came with the call, and none could be fetched: send them by \
                 prefetch";
     Err(HookCallError::NoOrder(fault(FaultKind::Required, place, text)))
-}
-
-fn wants_information(request: &HookRequest<'_>) -> bool {
-    request.wants("coverage-info")
-}
-
-/// The authorization on file that covers an order (rulings 26): under the same policy, valid on the
-/// day of service, and nothing in the records speaks against another infusion.
-///
-/// An order that names no day of service is for a day to come.
-fn authorized(
-    on_file: &[OnFile],
-    case: Case<'_>,
-    verdict: &Verdict,
-    as_of: Day,
-) -> Option<(String, Day)> {
-    let policy = verdict.policy.as_ref()?;
-    if verdict.findings.iter().any(|finding| finding.truth == Truth::NotMet) {
-        return None;
-    }
-    let date = &case.order.service_date;
-    let (first, last) = match date.origin {
-        DateOrigin::Item | DateOrigin::Admission | DateOrigin::Order => {
-            (date.when.first(), date.when.last())
-        }
-        DateOrigin::Request | DateOrigin::AsOf => (as_of, as_of),
-    };
-    on_file
-        .iter()
-        .find(|it| it.fact.policy == policy.id && it.valid_from <= first && last <= it.valid_to)
-        .map(|it| (it.fact.number.to_string(), it.valid_to))
-}
-
-fn assertion(order: &Judged<'_>) -> Result<AssertionRecord, ServiceError> {
-    let findings = serde_json::to_string(&trace::item(0, &order.verdict))
-        .map_err(|_| ServiceError::Internal("findings cannot be written"))?;
-    Ok(AssertionRecord {
-        assertion_id: order.assertion_id.clone(),
-        order_reference: order.reference.clone(),
-        member_id: order.member.clone(),
-        policy: order.verdict.policy.as_ref().and_then(|policy| {
-            Some(PolicyEdition { policy_id: policy.id.to_string(), edition: policy.edition? })
-        }),
-        determination: order.verdict.determination.as_str().to_owned(),
-        findings,
-    })
-}
-
-/// The call's text with the access token taken out: it is never stored (crd.md 3.6).
-fn without_token(document: &Document<'_>) -> String {
-    let root = document.root();
-    let token = root.at(&["fhirAuthorization", "access_token"]).map(Node::span);
-    let text = root.raw();
-    match token {
-        Some(span) => {
-            let start = root.span().start;
-            let (before, after) =
-                (span.start.saturating_sub(start), span.end.saturating_sub(start));
-            format!(
-                "{}\"(removed)\"{}",
-                text.get(..before).unwrap_or_default(),
-                text.get(after..).unwrap_or_default()
-            )
-        }
-        None => text.to_owned(),
-    }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::claim_echo::ItemEcho;
+use super::honour::Referred;
 use super::scenario::Outcome;
 use super::submit_claim::Incoming;
 use super::{Service, ServiceError};
@@ -33,8 +34,8 @@ pub(super) enum Decision {
     },
     /// Open, with what is asked for or said.
     Pend(Vec<String>),
-    /// Needs no authorization.
-    NotRequired,
+    /// Needs no authorization, or no other one than is on file; with what is said.
+    NotRequired(Vec<String>),
 }
 
 /// What stands beside a line's decision in the store: to explain it, and to render it again.
@@ -58,6 +59,9 @@ pub(super) struct StoredLine {
     /// The number of an authorization of ours that the line had before, or that it renews.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) previous: Option<String>,
+    /// What was said of the order when it was signed, and what became of that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) assertions: Vec<Referred>,
     /// The person's decision, where one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) review: Option<StoredReview>,
@@ -113,6 +117,7 @@ impl StoredLine {
             documents: Vec::new(),
             site: None,
             previous: None,
+            assertions: Vec::new(),
             review: None,
             scenario: None,
         })
@@ -143,12 +148,13 @@ impl Service {
             Determination::NotSubject => {
                 let free = case.order.products.iter().any(|it| plan.is_free(&it.concept));
                 match case.coverage {
-                    CoverageStanding::InForce(_) if free => Decision::NotRequired,
+                    CoverageStanding::InForce(_) if free => Decision::NotRequired(Vec::new()),
                     CoverageStanding::InForce(_) => Decision::Pend(vec![
                         "The plan has no policy for this service; a person of the plan decides."
                             .to_owned(),
                     ]),
-                    CoverageStanding::Unusable(why) => {
+                    CoverageStanding::Unusable(unusable) => {
+                        let why = &unusable.why;
                         Decision::Pend(vec![format!("A person of the plan decides, as {why}.")])
                     }
                 }
@@ -204,7 +210,7 @@ impl Service {
                     record.reference_number =
                         reference(record.sequence).or_else(|| references.next());
                 }
-                Decision::NotRequired => {}
+                Decision::NotRequired(_) => {}
             }
             if let Some(script) = incoming.script {
                 script.mark(&mut record)?;
@@ -239,7 +245,7 @@ impl JudgedLine {
     pub(super) fn of(
         case: Case<'_>,
         verdict: &Verdict,
-        decision: Decision,
+        (decision, assertions): (Decision, Vec<Referred>),
         shelf: &Shelf,
         similar_cases: &[String],
     ) -> Result<JudgedLine, ServiceError> {
@@ -247,7 +253,7 @@ impl JudgedLine {
         let (review_action, notes) = match &decision {
             Decision::Certify { .. } => (ReviewAction::Certified, Vec::new()),
             Decision::Pend(notes) => (ReviewAction::Pended, notes.clone()),
-            Decision::NotRequired => (ReviewAction::NotRequired, Vec::new()),
+            Decision::NotRequired(notes) => (ReviewAction::NotRequired, notes.clone()),
         };
         let item = serde_json::value::to_raw_value(&trace::item(sequence, verdict))
             .map_err(|_| ServiceError::Internal("a trace cannot be written"))?;
@@ -255,7 +261,7 @@ impl JudgedLine {
             Decision::Pend(_) => {
                 shelf.documents(verdict).into_iter().map(StoredDocument::of).collect()
             }
-            Decision::Certify { .. } | Decision::NotRequired => Vec::new(),
+            Decision::Certify { .. } | Decision::NotRequired(_) => Vec::new(),
         };
         let stored = StoredLine {
             item,
@@ -265,6 +271,7 @@ impl JudgedLine {
             site: only_site(&case.order.sites, shelf.judges_site(verdict))
                 .map(|npi| npi.to_string()),
             previous: None,
+            assertions,
             review: None,
             scenario: None,
         };
@@ -373,6 +380,6 @@ pub(super) fn action<'l>(
         (None, Some(reference), _) => {
             LineAction::Pended { reference, notes, documents: documents(reference) }
         }
-        (None, None, _) => LineAction::NotRequired,
+        (None, None, _) => LineAction::NotRequired { notes },
     }
 }

@@ -1,22 +1,38 @@
 //! What the payer holds itself, taken into a dossier before it is judged.
 
-use super::{OnFile, Service};
+mod snapshot;
+
+use super::{OnFile, Service, ServiceError};
 use crate::intake::dossier::Dossier;
 use crate::intake::payer::{self, Enrolled, Held, Listed};
 use crate::policy::Plan;
-use crate::store::{ApprovalCount, CaseId, PayerFacts, Store, StoreError};
+use crate::store::{ApprovalCount, CaseId, Inputs, PayerFacts, Snapshot, Store};
 use crate::terms::{Coding, Day, Span, System, When};
 
+/// What the payer held when something was judged.
+pub(super) struct OnHand {
+    /// The member's authorizations, newest first.
+    pub(super) on_file: Vec<OnFile>,
+    /// How often the member had been given one.
+    pub(super) approvals: ApprovalCount,
+    /// All of it, to be kept.
+    pub(super) held: Option<Snapshot>,
+}
+
 impl Service {
-    /// Puts what the payer's own store holds into a dossier; the authorizations on file, newest
-    /// first, and how often the member had been given one.
+    /// With what something is judged today.
+    pub(super) fn inputs(&self, judged_on: Day, held: Option<Snapshot>) -> Inputs {
+        Inputs { judged_on, rules: self.rules.digest.clone(), held }
+    }
+
+    /// Puts what the payer's own store holds into a dossier.
     ///
     /// What the case that is judged was given itself is no earlier request's.
     pub(super) async fn add_payer_facts(
         &self,
         dossier: &mut Dossier,
         own_case: Option<&CaseId>,
-    ) -> Result<(Vec<OnFile>, ApprovalCount), StoreError> {
+    ) -> Result<OnHand, ServiceError> {
         add_payer_facts(&*self.store, dossier, &self.rules.plan, own_case).await
     }
 }
@@ -29,8 +45,25 @@ pub async fn take_payer_facts(
     store: &dyn Store,
     dossier: &mut Dossier,
     plan: &Plan,
-) -> Result<(), StoreError> {
+) -> Result<(), ServiceError> {
     add_payer_facts(store, dossier, plan, None).await.map(|_| ())
+}
+
+/// Puts what was held when something was judged into a dossier that is judged again; false if it
+/// cannot be read.
+#[must_use]
+pub fn take_held_then(
+    held: Option<&Snapshot>,
+    dossier: &mut Dossier,
+    plan: &Plan,
+    own_case: Option<&CaseId>,
+) -> bool {
+    let nothing = || Some((payer::member_id(dossier).to_owned(), PayerFacts::default()));
+    let Some((member_id, facts)) = held.map_or_else(nothing, snapshot::read) else {
+        return false;
+    };
+    put_in(dossier, plan, facts, member_id, own_case);
+    true
 }
 
 async fn add_payer_facts(
@@ -38,17 +71,29 @@ async fn add_payer_facts(
     dossier: &mut Dossier,
     plan: &Plan,
     own_case: Option<&CaseId>,
-) -> Result<(Vec<OnFile>, ApprovalCount), StoreError> {
+) -> Result<OnHand, ServiceError> {
     let member_id = payer::member_id(dossier).to_owned();
     // Of a member who is not known nothing is known.
     let npis = if member_id.is_empty() { Vec::new() } else { payer::prescribers(dossier) };
     let facts = store.payer_facts(&member_id, &npis).await?;
     let approvals = facts.approvals;
+    let held = snapshot::snapshot(&member_id, &facts)?;
+    let on_file = put_in(dossier, plan, facts, member_id, own_case);
+    Ok(OnHand { on_file, approvals, held })
+}
+
+fn put_in(
+    dossier: &mut Dossier,
+    plan: &Plan,
+    facts: PayerFacts,
+    member_id: String,
+    own_case: Option<&CaseId>,
+) -> Vec<OnFile> {
     let (mut on_file, held) = in_two(facts, member_id);
     on_file.retain(|it| Some(&it.case_id) != own_case);
     dossier.add_authorizations(on_file.iter().map(|it| it.fact.clone()).collect());
     dossier.add_payer_facts(&held, plan);
-    Ok((on_file, approvals))
+    on_file
 }
 
 fn in_two(facts: PayerFacts, member_id: String) -> (Vec<OnFile>, Held) {

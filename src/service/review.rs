@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::answering::Saying;
+use super::honour::Referred;
 use super::line::{StoredDocument, StoredLine, StoredReview, is_pended, state_of};
 use super::notice::notice_of_case;
 use super::scenario::{self, Outcome};
@@ -160,6 +161,9 @@ pub struct LineView {
     pub notes: Vec<String>,
     /// Cases with the same identifiers and other content.
     pub similar_cases: Vec<String>,
+    /// What was said of the order when it was signed, and what became of that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assertions: Vec<Referred>,
     /// How the engine judged it, as `priorauth evaluate` prints it.
     pub findings: Box<RawValue>,
     /// Who decided it, with which right.
@@ -433,6 +437,7 @@ fn line_view(line: &LineRecord) -> LineView {
         reference: line.reference_number.clone(),
         notes: stored.notes,
         similar_cases: stored.similar_cases,
+        assertions: stored.assertions,
         findings: stored.item,
         reviewed_by: stored.review.map(|it| format!("{}, {}", it.reviewer, it.credentials)),
         scenario: stored.scenario,

@@ -144,7 +144,7 @@ impl Scenario {
             Outcome::Approve | Outcome::Modify | Outcome::MustSupport => certified,
             Outcome::Pend => Decision::Pend(vec![WAITS.to_owned()]),
             // No number is given; `mark` says what it is.
-            Outcome::Deny | Outcome::Error => Decision::NotRequired,
+            Outcome::Deny | Outcome::Error => Decision::NotRequired(Vec::new()),
         }
     }
 

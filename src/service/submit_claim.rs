@@ -7,11 +7,12 @@ use sha2::{Digest, Sha256};
 
 use super::answering::{Refusal, Saying};
 use super::claim_echo::token;
+use super::honour::Asserted;
 use super::line::{Decision, JudgedLine, rests_on, state_of};
 use super::scenario::Scenario;
 use super::update::{Change, NOT_ANEW, kind_of_request};
 use super::world::day_of;
-use super::{Service, ServiceError};
+use super::{OnFile, Service, ServiceError};
 use crate::facts::CoverageStanding;
 use crate::fhir::{Document, Fault, Node, Rules};
 use crate::ig::PasVersion;
@@ -62,6 +63,12 @@ pub(super) struct Incoming<'i, 'd> {
     pub(super) as_of: Day,
     /// The sandbox scenario of the member.
     pub(super) script: Option<&'i Scenario>,
+}
+
+/// What the payer said before: authorizations, and assertions of orders.
+pub(super) struct Said<'s> {
+    pub(super) on_file: &'s [OnFile],
+    pub(super) asserted: &'s Asserted,
 }
 
 impl Service {
@@ -136,17 +143,20 @@ impl Service {
             bundle_identifier: request.identifier.as_ref().and_then(token),
             claim_identifier: request.claim_identifiers.first().and_then(token),
         };
-        let mut judged_after = None;
+        let (mut judged_after, mut inputs) = (None, None);
         let lines = if refusal.is_some() {
             Vec::new()
         } else {
-            let (_, seen) = self.add_payer_facts(&mut dossier, None).await?;
+            let on_hand = self.add_payer_facts(&mut dossier, None).await?;
             let similar = self.store.similar_submissions(&likeness).await?;
             let similar: Vec<String> = similar.iter().map(ToString::to_string).collect();
-            let judged = self.judge_lines(incoming, &dossier, &similar, |_| true)?;
+            let asserted = self.asserted(incoming).await?;
+            let said = Said { on_file: &on_hand.on_file, asserted: &asserted };
+            let judged = self.judge_lines(incoming, &dossier, &said, &similar, |_| true)?;
             let mut lines = self.numbered(incoming, judged, &[]).await?;
             self.note_previous(incoming, &mut lines, &[]).await?;
-            judged_after = rests_on(&lines, seen);
+            judged_after = rests_on(&lines, on_hand.approvals);
+            inputs = Some(self.inputs(incoming.as_of, on_hand.held));
             lines
         };
         let saying = Saying { version: *version, to: AnswerTo::Submission, lines: &lines, refusal };
@@ -161,6 +171,7 @@ impl Service {
             case_id: case_id.clone(),
             member_id: member.clone(),
             judged_after,
+            inputs,
             due_at: self.due_at(request, key.received_at, &lines),
             answer: AnswerRecord {
                 guide: version.number().to_owned(),
@@ -191,6 +202,7 @@ impl Service {
         &self,
         incoming: &Incoming<'_, '_>,
         dossier: &Dossier,
+        said: &Said<'_>,
         similar_cases: &[String],
         wanted: impl Fn(u32) -> bool,
     ) -> Result<Vec<JudgedLine>, ServiceError> {
@@ -211,7 +223,9 @@ impl Service {
                     }
                     decision => decision,
                 };
-                JudgedLine::of(case, &verdict, decision, &self.rules.shelf, similar_cases)
+                let judged = (case, &verdict);
+                let decided = self.honour(incoming, judged, decision, said.asserted, said.on_file);
+                JudgedLine::of(case, &verdict, decided, &self.rules.shelf, similar_cases)
             })
             .collect()
     }

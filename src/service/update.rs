@@ -11,7 +11,7 @@ use super::answering::{Refusal, Saying};
 use super::claim_echo::{named_authorization, token};
 use super::line::{StoredLine, is_pended, rests_on, state_of};
 use super::notice::notice;
-use super::submit_claim::{Incoming, document_text, submitted, warn_of_script};
+use super::submit_claim::{Incoming, Said, document_text, submitted, warn_of_script};
 use super::{Service, ServiceError};
 use crate::fhir::{Document, Node, Rules};
 use crate::ig::pas::ReviewAction;
@@ -229,9 +229,11 @@ impl Service {
         fates: Fates,
     ) -> Result<Option<String>, ServiceError> {
         let Incoming { request, version, key, .. } = incoming;
-        let (_, seen) = self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
-        let judged =
-            self.judge_lines(incoming, &dossier, &[], |line| fates.judged.contains(&line))?;
+        let on_hand = self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
+        let asserted = self.asserted(incoming).await?;
+        let said = Said { on_file: &on_hand.on_file, asserted: &asserted };
+        let is_judged = |line| fates.judged.contains(&line);
+        let judged = self.judge_lines(incoming, &dossier, &said, &[], is_judged)?;
         let mut lines = self.numbered(incoming, judged, &case.lines).await?;
         self.note_previous(incoming, &mut lines, &case.lines).await?;
         lines.extend(fates.settled);
@@ -245,13 +247,14 @@ impl Service {
         let record = NextAnswer {
             case_id: case.summary.case_id.clone(),
             seen_answer: case.summary.current_answer,
-            cause: Cause::Submission(FurtherSubmission {
+            cause: Cause::Submission(Box::new(FurtherSubmission {
                 key: key.clone(),
                 bundle_identifier: request.identifier.as_ref().and_then(token),
                 claim_identifier: request.claim_identifiers.first().and_then(token),
                 body: document_text(incoming.body),
-                judged_after: rests_on(&lines, seen),
-            }),
+                judged_after: rests_on(&lines, on_hand.approvals),
+                inputs: Some(self.inputs(incoming.as_of, on_hand.held)),
+            })),
             answer: AnswerRecord {
                 guide: version.number().to_owned(),
                 response,

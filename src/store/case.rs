@@ -148,7 +148,7 @@ pub enum Cause {
     /// A person decided; the name is a person's or a client's with us.
     Review(String),
     /// The client sent something more.
-    Submission(FurtherSubmission),
+    Submission(Box<FurtherSubmission>),
 }
 
 /// What became of a further answer.

@@ -1,5 +1,6 @@
 //! What every store promises, as checks that each implementation runs on an empty store.
 
+mod assertions;
 mod outbox;
 mod payer;
 
@@ -10,9 +11,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::store::{
-    AnswerRecord, Answered, AssertionRecord, Authorization, AuthorizationRow, CaseId, CaseState,
-    Cause, ContentDigest, FurtherSubmission, HookCallRecord, Likeness, LineRecord, NextAnswer,
-    NumberSeries, PolicyEdition, Saved, Store, StoreError, SubmissionKey, SubmissionRecord,
+    AnswerRecord, Answered, Authorization, AuthorizationRow, CaseId, CaseState, Cause,
+    ContentDigest, FurtherSubmission, Likeness, LineRecord, NextAnswer, NumberSeries,
+    PolicyEdition, Saved, Store, StoreError, SubmissionKey, SubmissionRecord,
 };
 
 /// Makes one test of each check. `$open` opens an empty store and returns it after a guard that
@@ -41,6 +42,9 @@ macro_rules! store_contract {
             the_same_identifier_with_other_content_is_similar,
             a_hook_call_is_stored_with_all_its_assertions,
             a_hook_call_that_is_refused_leaves_nothing,
+            what_an_assertion_rests_on_is_read_back,
+            what_each_answer_to_a_case_rests_on_is_read_back,
+            feedback_is_counted_by_card_and_reason_and_once,
             what_was_received_is_read_page_by_page,
             a_closed_store_says_so,
             what_is_imported_is_held_for_its_member_and_provider,
@@ -61,6 +65,7 @@ macro_rules! store_contract {
         )*
     };
 }
+pub(crate) use assertions::*;
 pub(crate) use outbox::*;
 pub(crate) use payer::*;
 pub(crate) use store_contract;
@@ -139,6 +144,7 @@ pub(crate) fn submission(case: &str, content: char, ms: i64) -> SubmissionRecord
         member_id: "M-100".into(),
         due_at: None,
         judged_after: None,
+        inputs: None,
         answer: answer(&format!("answer to {case}"), ms, vec![line(1)]),
     }
 }
@@ -362,13 +368,14 @@ pub(crate) async fn a_further_submission_is_the_cases_newest_and_its_repeat_is_k
     store_all(&*store, [submission("first", 'a', 0)]).await;
     let more = submission("first", 'b', 10);
     let next = NextAnswer {
-        cause: Cause::Submission(FurtherSubmission {
+        cause: Cause::Submission(Box::new(FurtherSubmission {
             key: more.key.clone(),
             bundle_identifier: more.bundle_identifier,
             claim_identifier: Some("https://ehr.lakeside.test/claims|C-2".into()),
             body: "{}".into(),
             judged_after: None,
-        }),
+            inputs: None,
+        })),
         ..review("first", 1, vec![line(1), line(2)])
     };
     assert_eq!(store.save_answer(&next).await.unwrap(), Answered::Recorded(2));
@@ -500,46 +507,6 @@ pub(crate) async fn the_same_identifier_with_other_content_is_similar(store: Arc
         let found = store.similar_submissions(&likeness).await.unwrap();
         assert_eq!(found, cases.into_iter().map(case_id).collect::<Vec<_>>(), "{likeness:?}");
     }
-}
-
-fn hook_call(assertions: &[&str]) -> HookCallRecord {
-    let assertion = |id: &&str| AssertionRecord {
-        assertion_id: (*id).into(),
-        order_reference: "MedicationRequest/order-1".into(),
-        member_id: None,
-        policy: line(1).policy,
-        determination: "review".into(),
-        findings: "[]".into(),
-    };
-    HookCallRecord {
-        hook_instance: "not-unique".into(),
-        client: "lakeside".into(),
-        service_id: "order-sign".into(),
-        guide: "crd-2.2".into(),
-        request: "{}".into(),
-        response: r#"{"cards":[]}"#.into(),
-        given_at: at(7),
-        assertions: assertions.iter().map(assertion).collect(),
-    }
-}
-
-pub(crate) async fn a_hook_call_is_stored_with_all_its_assertions(store: Arc<dyn Store>) {
-    let (first, second) = (hook_call(&["a-1", "a-2"]), hook_call(&["a-3"]));
-    store.save_hook_call(&first).await.unwrap();
-    store.save_hook_call(&second).await.unwrap();
-    store.save_hook_call(&hook_call(&[])).await.unwrap();
-    for expected in first.assertions.iter().chain(&second.assertions) {
-        let found = store.assertion(&expected.assertion_id).await.unwrap().unwrap();
-        assert_eq!(&found.assertion, expected);
-        assert_eq!((found.service_id.as_str(), found.given_at), ("order-sign", at(7)));
-    }
-    assert_eq!(store.assertion("a-4").await.unwrap(), None);
-}
-
-pub(crate) async fn a_hook_call_that_is_refused_leaves_nothing(store: Arc<dyn Store>) {
-    assert_refused(&store.save_hook_call(&hook_call(&["a-1", "a-2", "a-1"])).await);
-    assert_eq!(store.assertion("a-1").await.unwrap(), None);
-    assert_eq!(store.assertion("a-2").await.unwrap(), None);
 }
 
 pub(crate) async fn what_was_received_is_read_page_by_page(store: Arc<dyn Store>) {

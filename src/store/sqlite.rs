@@ -16,6 +16,8 @@ macro_rules! attempt {
 mod assertions;
 mod cases;
 mod fault;
+mod feedback;
+mod inputs;
 mod numbers;
 mod outbox;
 mod packed;
@@ -41,9 +43,10 @@ use self::statement::one;
 use self::writer::Writer;
 use crate::store::error::Fault;
 use crate::store::{
-    Answered, CaseFile, CaseId, CaseSummary, HookCallRecord, ImportId, ImportRecord, Likeness,
-    NextAnswer, NumberSeries, PayerFacts, ReceivedRequest, RequestPlace, Saved, Store, StoreError,
-    StoreFuture, StoredAnswer, StoredAssertion, SubmissionKey, SubmissionRecord,
+    Answered, CaseFile, CaseId, CaseSummary, FeedbackCount, FeedbackRecord, HookCallRecord,
+    ImportId, ImportRecord, Judgement, Likeness, NextAnswer, NumberSeries, PayerFacts,
+    ReceivedRequest, RequestPlace, Saved, Store, StoreError, StoreFuture, StoredAnswer,
+    StoredAssertion, SubmissionKey, SubmissionRecord,
 };
 use crate::terms::Npi;
 
@@ -237,6 +240,25 @@ impl Store for SqliteStore {
 
     fn assertion<'a>(&'a self, assertion_id: &'a str) -> StoreFuture<'a, Option<StoredAssertion>> {
         attempt!("read an assertion", self.read_assertion(assertion_id))
+    }
+
+    fn judgement_of_assertion<'a>(
+        &'a self,
+        assertion_id: &'a str,
+    ) -> StoreFuture<'a, Option<Judgement>> {
+        attempt!("read what an assertion rests on", self.read_judgement(assertion_id))
+    }
+
+    fn judgements_of_case<'a>(&'a self, case_id: &'a CaseId) -> StoreFuture<'a, Vec<Judgement>> {
+        attempt!("read what a case rests on", self.read_judgements(case_id))
+    }
+
+    fn save_feedback<'a>(&'a self, records: &'a [FeedbackRecord]) -> StoreFuture<'a, usize> {
+        attempt!("store feedback", self.write_feedback(records))
+    }
+
+    fn feedback_counts(&self) -> StoreFuture<'_, Vec<FeedbackCount>> {
+        attempt!("count feedback", self.read_feedback_counts())
     }
 
     fn case<'a>(&'a self, case_id: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>> {

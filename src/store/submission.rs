@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::store::{AnswerRecord, ApprovalCount, CaseId};
+use crate::store::{AnswerRecord, ApprovalCount, CaseId, Inputs};
 
 /// The SHA-256 digest of a body, in lower-case hexadecimal. The caller computes it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +73,8 @@ pub struct SubmissionRecord {
     pub due_at: Option<Timestamp>,
     /// The member's authorizations that the answer rests on; `None` where it rests on none.
     pub judged_after: Option<ApprovalCount>,
+    /// What else it was judged with; `None` where nothing was judged.
+    pub inputs: Option<Inputs>,
     /// The first answer. Its guide is the one that the submission was written for.
     pub answer: AnswerRecord,
 }
@@ -90,6 +92,8 @@ pub struct FurtherSubmission {
     pub body: String,
     /// The member's authorizations that the answer rests on; `None` where it rests on none.
     pub judged_after: Option<ApprovalCount>,
+    /// What else it was judged with; `None` where nothing was judged.
+    pub inputs: Option<Inputs>,
 }
 
 /// What became of a submission.

@@ -4,7 +4,8 @@
 ///
 /// Missing, unreadable, stale, conflicting or unattributable data is `Unknown`: never `NotMet`,
 /// never `Met`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Truth {
     /// Proven.
     Met,

@@ -168,8 +168,22 @@ fn write_edition(text: &mut String, folder: &Path, day: &str, edition: &toml::Ta
     for clause in edition["clause"].as_array().unwrap() {
         write_clause(text, folder, clause.as_table().unwrap());
     }
+    write_cards(text, edition);
     write_registry(text, folder);
     write_value_sets(text, folder);
+}
+
+fn write_cards(text: &mut String, edition: &toml::Table) {
+    let Some(cards) = edition.get("card").and_then(toml::Value::as_array) else { return };
+    text.push_str("\n### Cards\n\n| card | shows | when | says |\n|---|---|---|---|\n");
+    for card in cards.iter().filter_map(toml::Value::as_table) {
+        let (kind, id) = (string(card["shows"].as_table().unwrap(), "kind"), string(card, "id"));
+        let when = card.get("when").and_then(toml::Value::as_table).map_or_else(
+            || "always".to_owned(),
+            |when| format!("clause {} is {}", string(when, "clause"), string(when, "truth")),
+        );
+        writeln!(text, "| `{id}` | `{kind}` | {when} | {} |", string(card, "summary")).unwrap();
+    }
 }
 
 fn write_clause(text: &mut String, folder: &Path, clause: &toml::Table) {
@@ -479,6 +493,25 @@ fn every_key_of_a_policy_is_described() {
     ] {
         names_every_key(path, &condition(&format!("kind = \"{kind}\"\nzzz = 1")), some);
     }
+    names_every_key(path, &error_of("[[card]]\nzzz = 1".to_owned()), "shows");
+    names_every_key(path, &error_of("[[card]]\n[card.when]\nzzz = 1".to_owned()), "clause");
+    let shows = |rest: &str| error_of(format!("[[card]]\n[card.shows]\n{rest}"));
+    names_every_key(path, &shows("kind = \"zzz\""), "additional-orders");
+    for (kind, some) in [
+        ("external-reference", "url"),
+        ("smart-app", "context"),
+        ("form", "questionnaire"),
+        ("alternate-request", "is_required"),
+        ("additional-orders", "orders"),
+        ("coverage-update", "change"),
+    ] {
+        names_every_key(path, &shows(&format!("kind = \"{kind}\"\nzzz = 1")), some);
+    }
+    names_every_key(
+        path,
+        &shows("kind = \"additional-orders\"\n[[card.shows.orders]]\nzzz = 1"),
+        "resource",
+    );
     let measurement = |rest: &str| condition(&format!("kind = \"measurement\"\n{rest}"));
     names_every_key(path, &measurement("[[clause.condition.tests]]\nzzz = 1"), "doubtful_within");
     names_every_key(path, &measurement("[clause.condition.free_of]\nzzz = 1"), "silence");

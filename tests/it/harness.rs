@@ -175,7 +175,12 @@ impl Server {
 
     /// Fires `order-sign` at one version of CRD.
     pub(crate) fn sign(&self, version: &str, body: impl Into<Vec<u8>>) -> Answer {
-        let path = format!("/crd/{version}/cds-services/order-sign-coverage");
+        self.fire(version, "order-sign", body)
+    }
+
+    /// Fires a hook at one version of CRD.
+    pub(crate) fn fire(&self, version: &str, hook: &str, body: impl Into<Vec<u8>>) -> Answer {
+        let path = format!("/crd/{version}/cds-services/{hook}-coverage");
         self.post(&path, "application/json", body)
     }
 

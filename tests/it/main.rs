@@ -7,7 +7,11 @@ mod answers;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod assertions;
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod cards;
 #[cfg(test)]
 mod case_life;
 #[cfg(test)]

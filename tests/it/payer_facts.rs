@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Server, fixture, json as parsed, repository};
+use crate::harness::{Server, extensions, fixture, json as parsed, repository};
 
 /// Runs `priorauth import` on files of `fixtures/import`.
 fn import(data: &Path, files: &[&str]) -> Output {
@@ -23,7 +23,7 @@ fn imported(server: &Server, files: &[&str]) {
 }
 
 /// Imports a file of this text.
-fn imported_text(server: &Server, text: &str) {
+pub(crate) fn imported_text(server: &Server, text: &str) {
     let path = server.data().join("rows.csv");
     fs::write(&path, text).unwrap();
     imported(server, &[path.to_str().unwrap()]);
@@ -275,13 +275,16 @@ fn an_order_that_is_signed_is_judged_with_the_same_facts() {
     imported_text(&server, &text);
     call();
     assert_eq!(server.texts(determinations), ["approve", "review"]);
-    // A coverage that the roster does not bear out is none to assert anything of.
+    // crd.md 3.9: a member whom the roster does not know.
     imported_text(
         &server,
         "member_id,birth_date,line,valid_from,valid_to\nCPC1,1961-04-17,ma-hmo,2025-01-01,\n",
     );
-    assert!(call()["systemActions"].is_null());
-    assert_eq!(server.texts(determinations).len(), 2);
+    let answer = call();
+    let said = extensions(&answer["systemActions"][0]["resource"], "ext-coverage-information");
+    let said = said[0].to_string();
+    assert!(said.contains("not-covered") && said.contains("no-member-found"), "{said}");
+    assert_eq!(server.texts(determinations), ["approve", "review", "review"]);
 }
 
 #[test]

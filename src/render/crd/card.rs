@@ -1,10 +1,13 @@
 //! Cards, and their form on the wire.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
+use super::OneOrMore;
+use super::form::{self, FormTask};
 use crate::ig::CrdVersion;
-use crate::ig::crd::{Associated, Topic};
-use crate::render::words;
+use crate::ig::crd::{Associated, OVERRIDE_REASONS, Topic};
+use crate::render::{RenderError, words};
 
 /// CDS Hooks: a summary has fewer characters than this.
 const SUMMARY_LIMIT: usize = 140;
@@ -41,9 +44,57 @@ pub enum CardBody {
         /// An absolute URL.
         url: String,
     },
+    /// A SMART app, launched by the client; never DTR (crd.md 3.5).
+    SmartApp {
+        /// GitHub's markdown, if there is something to say.
+        detail: Option<String>,
+        /// The words on the link.
+        label: String,
+        /// The app's launch URL.
+        url: String,
+        /// What it is told at its launch.
+        context: Option<String>,
+    },
+    /// Something that the client does if its user agrees.
+    Proposal {
+        /// GitHub's markdown, if there is something to say.
+        detail: Option<String>,
+        /// Each can be agreed to by itself.
+        suggestions: OneOrMore<Suggestion>,
+    },
+}
+
+/// Something that a user can agree to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// A UUID, by which feedback names it.
+    pub uuid: String,
+    /// The words on the button.
+    pub label: String,
+    /// What is done then: the guide's shapes, and no other (crd.md 3.5).
+    pub does: Does,
+}
+
+/// What a suggestion does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Does {
+    /// Creates the Task of a form.
+    FillIn(Box<FormTask>),
+    /// Creates an order: its text, without an id.
+    Order(String),
+    /// Changes a resource: its whole text.
+    Update(String),
+    /// Deletes an order, by `Type/id`, and creates another of the same type.
+    Replace {
+        /// `Type/id` of the one.
+        deleted: String,
+        /// The text of the other.
+        created: String,
+    },
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Wire<'a> {
     uuid: &'a str,
     summary: String,
@@ -51,6 +102,12 @@ pub(super) struct Wire<'a> {
     detail: Option<&'a str>,
     indicator: &'static str,
     source: Source<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    suggestions: Vec<WireSuggestion<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selection_behavior: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    override_reasons: Vec<Coding>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     links: Vec<Link<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +133,27 @@ struct Link<'a> {
     url: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
+    #[serde(rename = "appContext", skip_serializing_if = "Option::is_none")]
+    context: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct WireSuggestion<'a> {
+    label: &'a str,
+    uuid: &'a str,
+    actions: Vec<Action>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Action {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource_id: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -92,11 +170,35 @@ enum Order<'a> {
 }
 
 /// `card` as `version` writes it, from the plan that calls itself `payer`.
-pub(super) fn wire<'a>(card: &'a Card, version: CrdVersion, payer: &'a str) -> Wire<'a> {
-    let (detail, links) = match &card.body {
-        CardBody::Instructions { detail } => (Some(detail.as_str()), Vec::new()),
+///
+/// # Errors
+/// A resource that is proposed cannot be written.
+pub(super) fn wire<'a>(
+    card: &'a Card,
+    version: CrdVersion,
+    payer: &'a str,
+) -> Result<Wire<'a>, RenderError> {
+    let mut links = Vec::new();
+    let mut suggestions = Vec::new();
+    let detail = match &card.body {
+        CardBody::Instructions { detail } => Some(detail.as_str()),
         CardBody::ExternalReference { detail, label, url } => {
-            (detail.as_deref(), vec![Link { label, url, kind: "absolute" }])
+            links.push(Link { label, url, kind: "absolute", context: None });
+            detail.as_deref()
+        }
+        CardBody::SmartApp { detail, label, url, context } => {
+            links.push(Link { label, url, kind: "smart", context: context.as_deref() });
+            detail.as_deref()
+        }
+        CardBody::Proposal { detail, suggestions: proposed } => {
+            for one in proposed.iter() {
+                suggestions.push(WireSuggestion {
+                    label: &one.label,
+                    uuid: &one.uuid,
+                    actions: actions(one, version)?,
+                });
+            }
+            detail.as_deref()
         }
     };
     let order = |reference: &'a String| match version.associated() {
@@ -104,7 +206,8 @@ pub(super) fn wire<'a>(card: &'a Card, version: CrdVersion, payer: &'a str) -> W
         Associated::Reference => Order::Reference { reference },
     };
     let associated: Vec<Order<'a>> = card.orders.iter().map(order).collect();
-    Wire {
+    let may_decline = !suggestions.is_empty();
+    Ok(Wire {
         uuid: &card.uuid,
         summary: words::cut(&card.summary, SUMMARY_LIMIT),
         detail,
@@ -119,9 +222,46 @@ pub(super) fn wire<'a>(card: &'a Card, version: CrdVersion, payer: &'a str) -> W
                 display: card.topic.display(),
             },
         },
+        suggestions,
+        // Some clients know no other (crd.md 7.2).
+        selection_behavior: may_decline.then_some("any"),
+        override_reasons: if may_decline { override_reasons() } else { Vec::new() },
         links,
         extension: (!associated.is_empty()).then_some(Extension { associated }),
-    }
+    })
+}
+
+fn actions(suggestion: &Suggestion, version: CrdVersion) -> Result<Vec<Action>, RenderError> {
+    let label = &suggestion.label;
+    let writes = |kind, resource: String| -> Result<Action, RenderError> {
+        Ok(Action {
+            kind,
+            description: label.clone(),
+            resource: Some(RawValue::from_string(resource)?),
+            resource_id: None,
+        })
+    };
+    Ok(match &suggestion.does {
+        Does::FillIn(task) => vec![writes("create", form::task(task, version)?)?],
+        Does::Order(order) => vec![writes("create", order.clone())?],
+        Does::Update(resource) => vec![writes("update", resource.clone())?],
+        Does::Replace { deleted, created } => vec![
+            Action {
+                kind: "delete",
+                description: format!("Delete {deleted}"),
+                resource: None,
+                // crd.md trap 24: a string
+                resource_id: Some(deleted.clone()),
+            },
+            writes("create", created.clone())?,
+        ],
+    })
+}
+
+/// Why a clinician does not follow a proposal.
+fn override_reasons() -> Vec<Coding> {
+    let (system, reasons) = OVERRIDE_REASONS;
+    reasons.iter().map(|(code, display)| Coding { system, code, display }).collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::ig::CrdVersion;
 use crate::ig::crd::{COVERAGE_INFORMATION, TEMP};
 use crate::render::words;
-use crate::terms::Day;
+use crate::terms::{Coding, Day};
 
 /// One repetition of the extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,16 @@ pub struct CoverageInformation {
     pub coverage: Coverage,
     /// Further reasons, beside those that a part of the answer brings.
     pub reasons: Vec<Reason>,
+    /// The billing codes under which this holds; empty: whatever is billed.
+    pub billing: Vec<Coding>,
     /// What else is to be known; left out where the version has no code for it.
     pub details: Vec<Detail>,
+    /// Another order on which the answer depends, `Type/id`.
+    pub depends_on: Option<String>,
+    /// Whom to ask about this very case.
+    pub contact: Option<Contact>,
+    /// The last day on which this holds, if that is known; 2.0 cannot say it.
+    pub until: Option<Day>,
     /// The day of the assertion.
     pub date: Day,
     /// The trace id, which becomes the context of a later form and claim.
@@ -41,6 +49,11 @@ pub enum Coverage {
         pa: PaNeeded,
         /// What has to be filled in or sent.
         documents: Option<Documents>,
+    },
+    /// It cannot be told, for a reason that is not the order's; 2.0 says that it depends.
+    Indeterminate {
+        /// Why (crd-ci-q9).
+        why: Reason,
     },
     /// It depends on something that a later step of the work will bring.
     Conditional {
@@ -90,8 +103,6 @@ pub enum PaNeeded {
     Satisfied {
         /// The number on file.
         pa_id: String,
-        /// The last day on which it holds, if that is known.
-        until: Option<Day>,
     },
 }
 
@@ -147,6 +158,19 @@ pub enum InfoNeeded {
     Other,
 }
 
+/// Whom to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// The department.
+    pub name: String,
+    /// Telephone.
+    pub phone: String,
+    /// Fax.
+    pub fax: String,
+    /// Electronic mail.
+    pub email: String,
+}
+
 /// Why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
@@ -199,22 +223,29 @@ impl CoverageInformation {
             "valueReference": {"reference": coverage},
         })];
         self.push_answer(version, &mut parts);
+        parts.extend(self.billing.iter().map(billing_code));
         parts.extend(self.all_reasons().map(|reason| reason.part(version)));
         if version.has_later_elements() {
             parts.extend(self.details.iter().map(|detail| detail.part(version)));
         }
+        parts.extend(
+            self.depends_on
+                .iter()
+                .map(|order| json!({"url": "dependency", "valueReference": {"reference": order}})),
+        );
         parts.extend(
             self.questionnaires()
                 .map(|form| json!({"url": "questionnaire", "valueCanonical": form})),
         );
         parts.push(json!({"url": "date", "valueDate": self.date.to_string()}));
         parts.push(json!({"url": "coverage-assertion-id", "valueString": self.assertion_id}));
-        if let Some(PaNeeded::Satisfied { pa_id, until }) = self.pa() {
+        if let Some(PaNeeded::Satisfied { pa_id }) = self.pa() {
             // crd-ci-q5
             parts.push(json!({"url": "satisfied-pa-id", "valueString": pa_id}));
-            if let Some(until) = until.filter(|_| version.has_later_elements()) {
-                parts.push(json!({"url": "expiry-date", "valueDate": until.to_string()}));
-            }
+        }
+        parts.extend(self.contact.iter().flat_map(|contact| contact.parts(version)));
+        if let Some(until) = self.until.filter(|_| version.has_later_elements()) {
+            parts.push(json!({"url": "expiry-date", "valueDate": until.to_string()}));
         }
         json!({"url": COVERAGE_INFORMATION, "extension": parts})
     }
@@ -223,12 +254,14 @@ impl CoverageInformation {
         let covered = match &self.coverage {
             Coverage::NotCovered { .. } => "not-covered",
             Coverage::Covered { .. } => "covered",
+            Coverage::Indeterminate { .. } => version.indeterminate(),
             Coverage::Conditional { .. } => "conditional",
         };
         parts.push(code("covered", covered));
         let pa = match &self.coverage {
             Coverage::NotCovered { .. } => version.pa_needed_when_not_covered(),
             Coverage::Covered { pa, .. } => Some(pa.code()),
+            Coverage::Indeterminate { .. } => Some(version.indeterminate()),
             Coverage::Conditional { pa, .. } => {
                 Some(pa.as_ref().map_or("conditional", PaNeeded::code))
             }
@@ -240,8 +273,19 @@ impl CoverageInformation {
             let purpose = documents.purpose.and_then(|purpose| purpose.code(version));
             parts.extend(purpose.map(|purpose| code("doc-purpose", purpose)));
         }
-        if let Coverage::Conditional { info, .. } = &self.coverage {
-            parts.extend(info.iter().map(|info| code("info-needed", info.code(version))));
+        match &self.coverage {
+            Coverage::Conditional { info, .. } => {
+                let mut codes: Vec<&str> = info.iter().map(|info| info.code(version)).collect();
+                codes.dedup();
+                parts.extend(codes.into_iter().map(|info| code("info-needed", info)));
+            }
+            // crd-ci-q3: what is conditional needs something, whatever that may be.
+            Coverage::Indeterminate { .. } if version.indeterminate() == "conditional" => {
+                parts.push(code("info-needed", "OTH"));
+            }
+            Coverage::NotCovered { .. }
+            | Coverage::Covered { .. }
+            | Coverage::Indeterminate { .. } => {}
         }
     }
 
@@ -249,7 +293,7 @@ impl CoverageInformation {
     #[must_use]
     pub fn pa(&self) -> Option<&PaNeeded> {
         match &self.coverage {
-            Coverage::NotCovered { .. } => None,
+            Coverage::NotCovered { .. } | Coverage::Indeterminate { .. } => None,
             Coverage::Covered { pa, .. } => Some(pa),
             Coverage::Conditional { pa, .. } => pa.as_ref(),
         }
@@ -259,7 +303,7 @@ impl CoverageInformation {
     #[must_use]
     pub fn documents(&self) -> Option<&Documents> {
         match &self.coverage {
-            Coverage::NotCovered { .. } => None,
+            Coverage::NotCovered { .. } | Coverage::Indeterminate { .. } => None,
             Coverage::Covered { documents, .. } | Coverage::Conditional { documents, .. } => {
                 documents.as_ref()
             }
@@ -273,7 +317,9 @@ impl CoverageInformation {
     /// Every reason, those of the answer's parts first.
     pub fn all_reasons(&self) -> impl Iterator<Item = &Reason> {
         let of_coverage = match &self.coverage {
-            Coverage::NotCovered { why } | Coverage::Conditional { why, .. } => Some(why),
+            Coverage::NotCovered { why }
+            | Coverage::Indeterminate { why }
+            | Coverage::Conditional { why, .. } => Some(why),
             Coverage::Covered { .. } => None,
         };
         let of_documents = self.documents().map(|documents| &documents.why);
@@ -283,6 +329,35 @@ impl CoverageInformation {
 
 fn code(url: &str, code: &str) -> Value {
     json!({"url": url, "valueCode": code})
+}
+
+/// The system's own URI: clients read it as the guides write it.
+fn billing_code(coding: &Coding) -> Value {
+    json!({
+        "url": "billingCode",
+        "valueCoding": {"system": coding.system.uri(), "code": &*coding.code},
+    })
+}
+
+impl Contact {
+    /// 2.2 has one `ContactDetail`, 2.0 a `ContactPoint` for each way (crd.md 1.5).
+    fn parts(&self, version: CrdVersion) -> Vec<Value> {
+        let ways = [("phone", &self.phone), ("fax", &self.fax), ("email", &self.email)];
+        let ways = ways.into_iter().filter(|(_, value)| !value.is_empty());
+        let ways: Vec<Value> =
+            ways.map(|(system, value)| json!({"system": system, "value": value})).collect();
+        match version {
+            CrdVersion::V2_0 => ways
+                .into_iter()
+                .map(|way| json!({"url": "contact", "valueContactPoint": way}))
+                .collect(),
+            CrdVersion::V2_2 if ways.is_empty() => Vec::new(),
+            CrdVersion::V2_2 => {
+                let detail = json!({"name": self.name, "telecom": ways});
+                vec![json!({"url": "contact", "valueContactDetail": detail})]
+            }
+        }
+    }
 }
 
 impl PaNeeded {

@@ -54,16 +54,20 @@ pub fn policy_card(uuid: &str, order: &str, verdict: &Verdict, url: &str) -> Opt
 pub(super) fn actions_card(uuid: &str, orders: &[OrderAnswer<'_>]) -> Card {
     let mut detail = String::new();
     for order in orders {
-        let _ =
-            writeln!(detail, "**{}**: {}\n", markdown(order.reference), told(&order.information));
-        for reason in order.information.all_reasons() {
-            let _ = writeln!(detail, "- {}", markdown(&reason.text));
+        for (_, information) in &order.said {
+            let _ = writeln!(detail, "**{}**: {}\n", markdown(order.reference), told(information));
+            for reason in information.all_reasons() {
+                let _ = writeln!(detail, "- {}", markdown(&reason.text));
+            }
+            detail.push('\n');
         }
-        detail.push('\n');
     }
     detail.truncate(detail.trim_end().len());
     let summary = match orders {
-        [order] => format!("{}: {}", order.reference, told(&order.information)),
+        [OrderAnswer { reference, said, .. }] if said.len() == 1 => {
+            let told: Vec<String> = said.iter().map(|(_, it)| told(it)).collect();
+            format!("{reference}: {}", told.concat())
+        }
         orders => format!("Coverage information for {} orders", orders.len()),
     };
     Card {
@@ -80,6 +84,7 @@ fn told(information: &CoverageInformation) -> String {
     let covered = match information.coverage {
         Coverage::NotCovered { .. } => "not covered",
         Coverage::Covered { .. } => "covered",
+        Coverage::Indeterminate { .. } => "coverage cannot be told yet",
         Coverage::Conditional { .. } => "coverage depends on more information",
     };
     let mut told = covered.to_owned();
@@ -89,7 +94,7 @@ fn told(information: &CoverageInformation) -> String {
         Some(PaNeeded::PerformerAsks) => {
             told.push_str(", prior authorization to be asked by who performs the service");
         }
-        Some(PaNeeded::Satisfied { pa_id, .. }) => {
+        Some(PaNeeded::Satisfied { pa_id }) => {
             let _ = write!(told, ", prior authorization {} on file", markdown(pa_id));
         }
         None => {}

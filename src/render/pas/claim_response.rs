@@ -116,7 +116,7 @@ fn number<'a>(answer: &ClaimAnswer<'a>) -> Option<&'a str> {
     answer.lines.iter().find_map(|line| match line.action {
         LineAction::Certified { number, .. } | LineAction::Modified { number, .. } => Some(number),
         LineAction::Pended { .. }
-        | LineAction::NotRequired
+        | LineAction::NotRequired { .. }
         | LineAction::Cancelled
         | LineAction::Denied { .. } => None,
     })
@@ -128,7 +128,7 @@ fn whole_period(answer: &ClaimAnswer<'_>) -> Option<Period> {
         LineAction::Certified { valid_from, valid_to, .. }
         | LineAction::Modified { valid_from, valid_to, .. } => Some((valid_from, valid_to)),
         LineAction::Pended { .. }
-        | LineAction::NotRequired
+        | LineAction::NotRequired { .. }
         | LineAction::Cancelled
         | LineAction::Denied { .. } => None,
     });

@@ -36,7 +36,7 @@ fn asked<'l, 'a>(
             LineAction::Certified { .. }
             | LineAction::Modified { .. }
             | LineAction::Cancelled
-            | LineAction::NotRequired
+            | LineAction::NotRequired { .. }
             | LineAction::Denied { .. } => &[],
         };
         documents.iter().map(|document| (line.sequence, document))

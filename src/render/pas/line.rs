@@ -67,7 +67,7 @@ fn stay(version: PasVersion, line: &LineAnswer<'_>) -> Vec<Extension> {
         LineAction::Certified { .. } | LineAction::Modified { .. } => true,
         LineAction::Cancelled
         | LineAction::Pended { .. }
-        | LineAction::NotRequired
+        | LineAction::NotRequired { .. }
         | LineAction::Denied { .. } => false,
     };
     if !is_authorized || !version.has_response_details() {
@@ -104,7 +104,9 @@ fn of_action(version: PasVersion, action: &LineAction<'_>) -> Vec<Extension> {
             extensions.push(added::detail(version, detail));
             extensions
         }
-        LineAction::NotRequired | LineAction::Cancelled | LineAction::Denied { .. } => Vec::new(),
+        LineAction::NotRequired { .. } | LineAction::Cancelled | LineAction::Denied { .. } => {
+            Vec::new()
+        }
     }
 }
 
@@ -148,7 +150,7 @@ fn code_and_number<'a>(action: &LineAction<'a>) -> (ReviewAction, Option<&'a str
         LineAction::Certified { number, .. } => (ReviewAction::Certified, Some(number)),
         LineAction::Modified { number, .. } => (ReviewAction::Modified, Some(number)),
         LineAction::Pended { .. } => (ReviewAction::Pended, None),
-        LineAction::NotRequired => (ReviewAction::NotRequired, None),
+        LineAction::NotRequired { .. } => (ReviewAction::NotRequired, None),
         LineAction::Cancelled => (ReviewAction::Cancelled, None),
         LineAction::Denied { .. } => (ReviewAction::NotCertified, None),
     }
@@ -160,7 +162,7 @@ fn reasons<'l>(action: &'l LineAction<'_>) -> &'l [&'l str] {
         LineAction::Certified { .. }
         | LineAction::Modified { .. }
         | LineAction::Pended { .. }
-        | LineAction::NotRequired
+        | LineAction::NotRequired { .. }
         | LineAction::Cancelled => &[],
     }
 }
@@ -184,9 +186,10 @@ fn note_numbers(action: &LineAction<'_>, notes: &mut Notes) -> Vec<PositiveInt> 
         LineAction::Certified { notes: texts, .. }
         | LineAction::Modified { notes: texts, .. }
         | LineAction::Pended { notes: texts, .. }
+        | LineAction::NotRequired { notes: texts }
         | LineAction::Denied { notes: texts, .. } => {
             texts.iter().filter_map(|text| notes.number(text)).collect()
         }
-        LineAction::NotRequired | LineAction::Cancelled => Vec::new(),
+        LineAction::Cancelled => Vec::new(),
     }
 }

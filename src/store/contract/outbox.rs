@@ -144,13 +144,14 @@ pub(crate) async fn evidence_of_another_client_is_told_to_the_one_that_opened_th
         let mut next = review("first", seen, vec![line(1)]);
         next.notice = Some(notice());
         if seen == 1 {
-            next.cause = Cause::Submission(FurtherSubmission {
+            next.cause = Cause::Submission(Box::new(FurtherSubmission {
                 key: more.key.clone(),
                 bundle_identifier: None,
                 claim_identifier: None,
                 body: "{}".into(),
                 judged_after: None,
-            });
+                inputs: None,
+            }));
         }
         store.save_answer(&next).await.unwrap();
     }

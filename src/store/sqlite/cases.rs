@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 
 use super::statement::{all, execute, first, one};
 use super::submissions::{Received, insert_submission};
-use super::{SqliteStore, outbox, packed, row, submissions};
+use super::{SqliteStore, inputs, outbox, packed, row, submissions};
 use crate::store::error::Fault;
 use crate::store::{
     AnswerRecord, Answered, ApprovalCount, Authorization, AuthorizationRow, CaseFile, CaseId,
@@ -84,11 +84,16 @@ impl SqliteStore {
 
     pub(super) async fn write_answer(&self, record: &NextAnswer) -> Result<Answered, Fault> {
         let mut record = record.clone();
-        let body = match &mut record.cause {
-            Cause::Review(_) => Vec::new(),
-            Cause::Submission(further) => packed::pack(&std::mem::take(&mut further.body)),
+        let (body, snapshot) = match &mut record.cause {
+            Cause::Review(_) => (Vec::new(), None),
+            Cause::Submission(further) => (
+                packed::pack(&std::mem::take(&mut further.body)),
+                inputs::pack_held(further.inputs.as_ref()),
+            ),
         };
-        self.writer.run(move |connection| save_answer(connection, &record, &body)).await
+        let saving =
+            move |connection: &_| save_answer(connection, &record, &body, snapshot.as_ref());
+        self.writer.run(saving).await
     }
 }
 
@@ -134,6 +139,7 @@ fn save_answer(
     connection: &Connection,
     record: &NextAnswer,
     body: &[u8],
+    snapshot: Option<&inputs::Held>,
 ) -> Result<Answered, Fault> {
     let Some(head) = case_head(connection, &record.case_id)? else {
         return Ok(Answered::NoSuchCase);
@@ -160,6 +166,8 @@ fn save_answer(
                 guide: &record.answer.guide,
             };
             insert_submission(connection, &record.case_id, number, &received)?;
+            let answer = (&record.case_id, number);
+            inputs::insert_of_answer(connection, answer, further.inputs.as_ref(), snapshot)?;
             (further.key.client.as_str(), "submission-answered")
         }
     };

@@ -23,11 +23,16 @@ pub(super) fn text(
     column: &'static str,
     packed: &'static str,
 ) -> Result<String, Fault> {
-    let bytes = row.get_ref(packed)?.as_blob_or_null().map_err(unreadable(packed))?;
-    match bytes {
+    match maybe_text(row, packed)? {
         None => row::text(row, column),
-        Some(bytes) => unpack(bytes).ok_or(()).map_err(unreadable(packed)),
+        Some(text) => Ok(text),
     }
+}
+
+/// The text of a packed column that may be empty.
+pub(super) fn maybe_text(row: &Row<'_>, packed: &'static str) -> Result<Option<String>, Fault> {
+    let bytes = row.get_ref(packed)?.as_blob_or_null().map_err(unreadable(packed))?;
+    bytes.map(|bytes| unpack(bytes).ok_or(()).map_err(unreadable(packed))).transpose()
 }
 
 fn unpack(bytes: &[u8]) -> Option<String> {

@@ -33,6 +33,11 @@ pub(super) fn number(row: &Row<'_>, column: &'static str) -> Result<u32, Fault> 
     value(row, column)
 }
 
+/// How many; SQLite's numbers have a sign.
+pub(super) fn count(row: &Row<'_>, column: &'static str) -> Result<u64, Fault> {
+    u64::try_from(value::<i64>(row, column)?).map_err(unreadable(column))
+}
+
 pub(super) fn timestamp(row: &Row<'_>, column: &'static str) -> Result<Timestamp, Fault> {
     Timestamp::from_millisecond(value(row, column)?).map_err(unreadable(column))
 }

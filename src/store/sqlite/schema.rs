@@ -10,12 +10,13 @@ use crate::store::StoreError;
 use crate::store::error::Fault;
 
 /// Version, what it does, SQL. The versions rise.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "cases and assertions", include_str!("migrations/0001_cases_and_assertions.sql")),
     (2, "payer records", include_str!("migrations/0002_payer_records.sql")),
     (3, "case life", include_str!("migrations/0003_case_life.sql")),
     (4, "subscriptions", include_str!("migrations/0004_subscriptions.sql")),
     (5, "packed bodies", include_str!("migrations/0005_packed_bodies.sql")),
+    (6, "assertions and cards", include_str!("migrations/0006_assertions_and_cards.sql")),
 ];
 
 /// What was applied. Its name and columns are those of sqlx, which earlier releases used, so that

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, params};
 
 use super::statement::{all, execute, first, one};
-use super::{SqliteStore, cases, packed, row};
+use super::{SqliteStore, cases, inputs, packed, row};
 use crate::store::error::Fault;
 use crate::store::{
     CaseId, Likeness, ReceivedRequest, ReceivedSubmission, RequestPlace, Saved, StoredAnswer,
@@ -21,8 +21,11 @@ impl SqliteStore {
 
     pub(super) async fn write_submission(&self, record: &SubmissionRecord) -> Result<Saved, Fault> {
         let body = packed::pack(&record.body);
+        let held = inputs::pack_held(record.inputs.as_ref());
         let record = SubmissionRecord { body: String::new(), ..record.clone() };
-        self.writer.run(move |connection| save_submission(connection, &record, &body)).await
+        let saving =
+            move |connection: &_| save_submission(connection, &record, &body, held.as_ref());
+        self.writer.run(saving).await
     }
 
     pub(super) async fn read_similar(&self, likeness: &Likeness) -> Result<Vec<CaseId>, Fault> {
@@ -103,6 +106,7 @@ fn save_submission(
     connection: &Connection,
     record: &SubmissionRecord,
     body: &[u8],
+    held: Option<&inputs::Held>,
 ) -> Result<Saved, Fault> {
     if let Some(answer) = find_repeat(connection, &record.key)? {
         return Ok(Saved::AlreadyThere(answer));
@@ -120,6 +124,8 @@ fn save_submission(
     };
     insert_submission(connection, &record.case_id, 1, &opening)?;
     cases::insert_answer(connection, (&record.case_id, &record.member_id), 1, &record.answer)?;
+    let first_answer = (&record.case_id, 1);
+    inputs::insert_of_answer(connection, first_answer, record.inputs.as_ref(), held)?;
     let by = (&*record.key.client, "submission-answered");
     cases::insert_audit(connection, by, &record.case_id, record.answer.given_at)?;
     Ok(Saved::Stored)

@@ -1,15 +1,17 @@
 //! Answers to hooks.
 
+use std::sync::OnceLock;
+
 use priorauth::facts::{Source, SourceKind};
 use priorauth::ig::CrdVersion;
 use priorauth::policy::{Cited, Determination, Finding, Lack, PolicyId, Verdict};
 use priorauth::render::crd::explain::{instructions_card, policy_card};
 use priorauth::render::crd::{
-    Circumstances, Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents,
-    HookAnswer, InfoNeeded, OneOrMore, OrderAnswer, PaNeeded, Reason, ReasonCode, WithoutPolicy,
-    coverage_information, response,
+    Circumstances, Contact, Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose,
+    Documents, HookAnswer, InfoNeeded, OneOrMore, OrderAnswer, PaNeeded, Reason, ReasonCode,
+    WithoutPolicy, coverage_information, response,
 };
-use priorauth::terms::{Day, Truth, When};
+use priorauth::terms::{Coding, Day, Truth, When};
 
 /// The order as the EHR sent it: with odd numbers, escapes and white space to be kept.
 pub(crate) const ORDER: &str = r#"{ "resourceType": "MedicationRequest", "id": "mr-1",
@@ -22,6 +24,18 @@ pub(crate) const ORDER: &str = r#"{ "resourceType": "MedicationRequest", "id": "
   "dosageInstruction": [{"text": "once", "doseAndRate": [{"doseQuantity": {"value": 1.50}}]}] }"#;
 
 const FORM: &str = "https://payer.priorauth.test/fhir/Questionnaire/amtagvi|2026-01-01";
+static FORMS: OnceLock<Vec<String>> = OnceLock::new();
+static CONTACT: OnceLock<Contact> = OnceLock::new();
+
+fn contact() -> Contact {
+    Contact {
+        name: "Utilization Management".to_owned(),
+        phone: "+1-555-0142".to_owned(),
+        fax: "+1-555-0143".to_owned(),
+        email: "um@payer.priorauth.test".to_owned(),
+    }
+}
+
 const POLICY: &str = "https://payer.priorauth.test/policies/amtagvi";
 
 pub(crate) fn day(text: &str) -> Day {
@@ -84,9 +98,16 @@ pub(crate) fn circumstances(without_policy: WithoutPolicy<'static>) -> Circumsta
         assertion_id: "8d6f1c3a-0000-4000-8000-000000000001",
         authorization: None,
         asks_documents: true,
+        performer_asks: false,
+        lacks: None,
         site_clauses: &["6"],
-        questionnaires: &[FORM],
+        site_needs: OneOrMore::one(InfoNeeded::Location),
+        questionnaires: FORMS.get_or_init(|| vec![FORM.to_owned()]),
         policy_url: Some(POLICY),
+        billing: &[],
+        depends_on: None,
+        contact: CONTACT.get_or_init(contact),
+        coverage_until: None,
         without_policy,
     }
 }
@@ -145,6 +166,41 @@ pub(crate) fn all() -> Vec<(&'static str, CoverageInformation)> {
             }),
         ),
         (
+            "indeterminate",
+            by_hand(Coverage::Indeterminate {
+                why: Reason {
+                    code: Some(ReasonCode::Technical),
+                    text: "The roster did not answer.".to_owned(),
+                },
+            }),
+        ),
+        ("coarse-code", {
+            let mut coarse = circumstances(DEPENDS);
+            coarse.lacks = Some(InfoNeeded::DetailCode);
+            coverage_information(&verdict(Review, [Met, Unknown, Met]), &coarse)
+        }),
+        ("performer-asks-approved", {
+            let mut elsewhere = circumstances(DEPENDS);
+            elsewhere.performer_asks = true;
+            coverage_information(&verdict(Approve, [Met; 3]), &elsewhere)
+        }),
+        ("at-a-secondary-hook", {
+            let mut secondary = circumstances(DEPENDS);
+            secondary.asks_documents = false;
+            coverage_information(&verdict(Pend, [Met, Unknown, Unknown]), &secondary)
+        }),
+        ("with-everything", {
+            let mut rich = circumstances(DEPENDS);
+            rich.depends_on = Some("MedicationRequest/mr-2");
+            rich.coverage_until = Some(day("2026-12-31"));
+            let billed = Coding::from_uri("http://hl7.org/fhir/sid/ndc", "73776-0001-11");
+            CoverageInformation {
+                billing: vec![billed],
+                contact: Some(contact()),
+                ..coverage_information(&nothing, &rich)
+            }
+        }),
+        (
             "gold-card",
             CoverageInformation {
                 reasons: vec![
@@ -179,6 +235,10 @@ fn by_hand(coverage: Coverage) -> CoverageInformation {
         coverage,
         reasons: Vec::new(),
         details: Vec::new(),
+        billing: Vec::new(),
+        depends_on: None,
+        contact: None,
+        until: None,
         date: day("2026-03-02"),
         assertion_id: "8d6f1c3a-0000-4000-8000-000000000002".to_owned(),
     }
@@ -202,8 +262,7 @@ pub(crate) fn answer(
         orders: vec![OrderAnswer {
             order: ORDER,
             reference: order,
-            coverage: "Coverage/c-1",
-            information,
+            said: vec![("Coverage/c-1", information)],
         }],
         cards: cards.into_iter().flatten().collect(),
         actions_card: tells_actions.then_some("5e1c0000-0000-4000-8000-000000000003"),

@@ -188,12 +188,12 @@ pub(crate) fn all() -> Vec<(&'static str, Vec<LineAction<'static>>)> {
     vec![
         ("approve", vec![certified()]),
         ("pend", vec![pended()]),
-        ("not-required", vec![LineAction::NotRequired]),
+        ("not-required", vec![LineAction::NotRequired { notes: Vec::new() }]),
         ("denied-by-a-person", vec![denied()]),
         ("modified-by-a-person", vec![modified()]),
         ("cancelled", vec![LineAction::Cancelled]),
         ("refused", Vec::new()),
-        ("mixed", vec![certified(), pended(), LineAction::NotRequired]),
+        ("mixed", vec![certified(), pended(), LineAction::NotRequired { notes: Vec::new() }]),
     ]
 }
 

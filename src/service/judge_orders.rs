@@ -1,0 +1,312 @@
+//! The orders of a hook call, judged, and what is said of each.
+
+use super::{OnFile, Service};
+use crate::cds::HookRequest;
+use crate::facts::{Case, CoverageStanding, DateOrigin, Membership};
+use crate::ig::CrdVersion;
+use crate::intake::claim::Item;
+use crate::intake::dossier::{Asked, Dossier, HookFile};
+use crate::policy::{Plan, Verdict, evaluate};
+use crate::render::crd::{
+    Circumstances, Contact, Coverage, CoverageInformation, InfoNeeded, OneOrMore, Reason,
+    WithoutPolicy, coverage_information, is_no_news, without_coverage,
+};
+use crate::terms::{Day, Truth};
+
+/// One order of a call under one coverage, judged.
+pub(super) struct Judged<'d> {
+    /// The order's number in the call, from 1.
+    pub(super) sequence: u32,
+    /// The place of what is answered among the resources of the call.
+    pub(super) place: usize,
+    /// The resource that is answered, as it came.
+    pub(super) text: &'d str,
+    /// Its `Type/id`.
+    pub(super) reference: String,
+    /// The usable Coverage that cards may speak of; of further coverages none.
+    pub(super) coverage: Option<String>,
+    pub(super) verdict: Verdict,
+    pub(super) member: Option<String>,
+    /// The number of the authorization that covers it, and its last day.
+    pub(super) authorized: Option<(String, Day)>,
+    pub(super) assertion_id: String,
+    /// What is said, and about which Coverage; `None`: nothing, or nothing new.
+    pub(super) said: Option<(String, CoverageInformation)>,
+}
+
+impl Judged<'_> {
+    /// Where the policy that judged can be read.
+    pub(super) fn policy_page(&self, plan: &Plan) -> Option<String> {
+        policy_page(&self.verdict, plan)
+    }
+}
+
+fn policy_page(verdict: &Verdict, plan: &Plan) -> Option<String> {
+    let policy = verdict.policy.as_ref()?;
+    let edition = policy.edition.map(|day| day.to_string()).unwrap_or_default();
+    Some(plan.policy_page(&policy.id, &edition))
+}
+
+/// What one call brings to each of its orders.
+pub(super) struct Call<'c, 'd> {
+    pub(super) version: CrdVersion,
+    pub(super) request: &'c HookRequest<'d>,
+    pub(super) file: &'c HookFile<'d>,
+    pub(super) on_file: &'c [OnFile],
+    pub(super) as_of: Day,
+}
+
+impl Service {
+    /// Judges every order under every usable coverage; those that nothing is put into are left out.
+    pub(super) fn judge_orders<'d>(
+        &self,
+        call: &Call<'_, 'd>,
+        dossier: &Dossier,
+    ) -> Vec<Judged<'d>> {
+        let orders = dossier.cases().zip(&dossier.items).zip(&call.file.asked);
+        let verdicts: Vec<(Case<'_>, &Item, Asked, Verdict)> = orders
+            .map(|((case, item), asked)| {
+                (case, item, *asked, evaluate(&self.rules.shelf, case, call.as_of))
+            })
+            .collect();
+        let mut judged = Vec::new();
+        for (case, item, asked, verdict) in &verdicts {
+            let answered = |it: Asked| call.file.annotated(it, call.version);
+            let Some(place) = answered(*asked) else { continue };
+            let same: Vec<&Asked> = verdicts
+                .iter()
+                .map(|(_, _, other, _)| other)
+                .filter(|other| answered(**other) == Some(place))
+                .collect();
+            // An Appointment of several orders is answered once.
+            if same.first() != Some(&asked) {
+                continue;
+            }
+            let Some(entry) = call.file.pool.entry(place) else { continue };
+            let goes_with = call.file.goes_with(*asked).filter(|base| {
+                verdicts.iter().any(|(_, _, other, it)| other == base && it.policy.is_some())
+            });
+            let order = Order {
+                place,
+                text: entry.node.raw(),
+                reference: entry.name(),
+                goes_with: goes_with.and_then(|it| Some(call.file.pool.entry(it.place)?.name())),
+                is_of_several: same.len() > 1,
+            };
+            judged.push(self.judged(call, &order, *case, verdict.clone(), true));
+            for further in &item.further {
+                let coverage = CoverageStanding::InForce(further.clone());
+                let case = Case { coverage: &coverage, ..*case };
+                let verdict = evaluate(&self.rules.shelf, case, call.as_of);
+                judged.push(self.judged(call, &order, case, verdict, false));
+            }
+        }
+        judged
+    }
+
+    fn judged<'d>(
+        &self,
+        call: &Call<'_, 'd>,
+        order: &Order<'d>,
+        case: Case<'_>,
+        verdict: Verdict,
+        is_first: bool,
+    ) -> Judged<'d> {
+        let assertion_id = self.world.new_id();
+        let authorized = authorized(call.on_file, case, &verdict, call.as_of);
+        let told = authorized.as_ref();
+        let said = self.statement(call, order, case, (&verdict, told), &assertion_id);
+        let said =
+            said.filter(|(coverage, it)| !is_no_news(call.version, order.text, coverage, it));
+        let usable = membership(case.coverage).filter(|_| is_first);
+        let is_in_force = matches!(case.coverage, CoverageStanding::InForce(_));
+        Judged {
+            sequence: case.order.sequence,
+            place: order.place,
+            authorized,
+            text: order.text,
+            reference: order.reference.clone(),
+            coverage: usable.map(|(reference, _)| reference).filter(|_| is_in_force),
+            verdict,
+            member: match case.coverage {
+                CoverageStanding::InForce(membership) => {
+                    membership.member_id.clone().map(String::from)
+                }
+                CoverageStanding::Unusable(_) => None,
+            },
+            assertion_id,
+            said,
+        }
+    }
+
+    /// What is said of an order, and about which Coverage.
+    fn statement(
+        &self,
+        call: &Call<'_, '_>,
+        order: &Order<'_>,
+        case: Case<'_>,
+        (verdict, authorized): (&Verdict, Option<&(String, Day)>),
+        assertion_id: &str,
+    ) -> Option<(String, CoverageInformation)> {
+        // CRD 2.2.1 dev-14
+        if !call.request.wants("coverage-info") {
+            return None;
+        }
+        let plan = &self.rules.plan;
+        let policies = &self.rules.shelf;
+        let (coverage, membership) = membership(case.coverage)?;
+        let free = plan.free_codes(&case.order.products);
+        let page = policy_page(verdict, plan);
+        let billing = if free.is_empty() {
+            policies.billing_codes(verdict, &case.order.products)
+        } else {
+            free.clone()
+        };
+        let circumstances = Circumstances {
+            date: call.as_of,
+            assertion_id,
+            // crd.md 3.3: a call that only asks what would be is never told `satisfied`.
+            authorization: authorized
+                .filter(|_| call.request.wants("unsolicited-determ"))
+                .map(|(number, until)| (number.as_str(), Some(*until))),
+            asks_documents: call.request.hook.is_primary(),
+            performer_asks: policies.judges_site(verdict) && is_performed_elsewhere(case),
+            lacks: self.lacks(order, case, verdict),
+            site_clauses: &policies.site_clauses(),
+            site_needs: site_needs(case),
+            questionnaires: &policies.questionnaire(verdict).into_iter().collect::<Vec<_>>(),
+            policy_url: page.as_deref(),
+            billing: &billing,
+            depends_on: order.goes_with.as_deref(),
+            contact: &contact(plan),
+            coverage_until: membership.and_then(|it| it.until).map(crate::terms::When::last),
+            without_policy: if free.is_empty() {
+                WithoutPolicy::Depends {
+                    why: "the plan has no policy for this order; its benefit rules decide",
+                    info: InfoNeeded::Other,
+                }
+            } else {
+                WithoutPolicy::NoAuth { why: None }
+            },
+        };
+        let mut information = match case.coverage {
+            CoverageStanding::InForce(_) => coverage_information(verdict, &circumstances),
+            CoverageStanding::Unusable(unusable) => {
+                without_coverage(unusable.lack, &unusable.why, verdict, &circumstances)?
+            }
+        };
+        if order.is_of_several {
+            information.coverage = several();
+            information.reasons.clear();
+        }
+        Some((coverage, information))
+    }
+
+    /// What an order does not say exactly enough to be judged.
+    fn lacks(&self, order: &Order<'_>, case: Case<'_>, verdict: &Verdict) -> Option<InfoNeeded> {
+        let has_code_element = ["MedicationRequest/", "ServiceRequest/", "DeviceRequest/"]
+            .iter()
+            .any(|kind| order.reference.starts_with(kind));
+        if has_code_element && self.rules.shelf.lacks_code(&case.order.products) {
+            return Some(InfoNeeded::DetailCode);
+        }
+        let when = case.order.service_date.when;
+        let edition_is_open = verdict.policy.as_ref().is_some_and(|it| it.edition.is_none());
+        (edition_is_open && when.first() != when.last()).then_some(InfoNeeded::Timeframe)
+    }
+}
+
+/// A resource that is answered.
+struct Order<'d> {
+    place: usize,
+    text: &'d str,
+    reference: String,
+    /// The order of the same call that it is based on, where a policy judged that one.
+    goes_with: Option<String>,
+    /// Whether it stands for several orders.
+    is_of_several: bool,
+}
+
+/// The reference of the Coverage that is meant, and what is known of it where it is in force.
+///
+/// crd.md 3.4: no Coverage on the client's system, no coverage-information.
+fn membership(coverage: &CoverageStanding) -> Option<(String, Option<&Membership>)> {
+    match coverage {
+        CoverageStanding::InForce(membership) => {
+            Some((membership.source.resource.to_string(), Some(membership)))
+        }
+        CoverageStanding::Unusable(unusable) => {
+            Some((unusable.source.as_ref()?.resource.to_string(), None))
+        }
+    }
+}
+
+/// 2.0 answers an Appointment that carries out several orders as one.
+fn several() -> Coverage {
+    Coverage::Conditional {
+        info: OneOrMore::one(InfoNeeded::Other),
+        why: Reason::words(
+            "The appointment carries out several orders, which are not covered alike by \
+             necessity. Each is answered when it is signed or dispatched.",
+        ),
+        pa: None,
+        documents: None,
+    }
+}
+
+/// Whether every place that the order names is another organization's than the one that orders.
+fn is_performed_elsewhere(case: Case<'_>) -> bool {
+    let Some(own) = case.order.ordered_for else { return false };
+    let mut named = case.order.sites.iter().filter(|site| site.is_named_as_site).peekable();
+    named.peek().is_some() && named.all(|site| matches!(site.npi, Some(Ok(npi)) if npi != own))
+}
+
+/// What a criterion about the place still needs: who performs, and in which setting.
+fn site_needs(case: Case<'_>) -> OneOrMore<InfoNeeded> {
+    let has_site = case.order.sites.iter().any(|site| site.is_named_as_site);
+    match (has_site, case.order.settings.is_empty()) {
+        (false, true) => {
+            OneOrMore { first: InfoNeeded::Performer, more: vec![InfoNeeded::Location] }
+        }
+        (true, true) => OneOrMore::one(InfoNeeded::Location),
+        // A place and a setting are named, and are not the ones: another performer is asked for.
+        (_, false) => OneOrMore::one(InfoNeeded::Performer),
+    }
+}
+
+fn contact(plan: &Plan) -> Contact {
+    let contact = &plan.contact;
+    Contact {
+        name: contact.name.clone(),
+        phone: contact.phone.clone(),
+        fax: contact.fax.clone(),
+        email: contact.email.clone(),
+    }
+}
+
+/// The authorization on file that covers an order (rulings 26): under the same policy, valid on the
+/// day of service, and nothing in the records speaks against another infusion.
+///
+/// An order that names no day of service is for a day to come.
+pub(super) fn authorized(
+    on_file: &[OnFile],
+    case: Case<'_>,
+    verdict: &Verdict,
+    as_of: Day,
+) -> Option<(String, Day)> {
+    let policy = verdict.policy.as_ref()?;
+    if verdict.findings.iter().any(|finding| finding.truth == Truth::NotMet) {
+        return None;
+    }
+    let date = &case.order.service_date;
+    let (first, last) = match date.origin {
+        DateOrigin::Item | DateOrigin::Admission | DateOrigin::Order => {
+            (date.when.first(), date.when.last())
+        }
+        DateOrigin::Request | DateOrigin::AsOf => (as_of, as_of),
+    };
+    on_file
+        .iter()
+        .find(|it| it.fact.policy == policy.id && it.valid_from <= first && last <= it.valid_to)
+        .map(|it| (it.fact.number.to_string(), it.valid_to))
+}
