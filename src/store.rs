@@ -105,7 +105,8 @@ pub trait Store: Send + Sync {
 
     /// Reserves `count` numbers of a series that nobody has had and nobody will have again.
     ///
-    /// Numbers begin at 1. Those that are not used leave a gap.
+    /// Numbers begin at 1. Those that are not used leave a gap, and processes that share a store
+    /// do not take turns.
     fn reserve_numbers(&self, series: NumberSeries, count: u32) -> StoreFuture<'_, Range<u64>>;
 
     /// Everything that the payer holds for one decision: of the member, and of the providers with
@@ -221,7 +222,7 @@ pub trait Store: Send + Sync {
     /// As [`Store::save_submission`].
     fn save_answer<'a>(&'a self, record: &'a NextAnswer) -> StoreFuture<'a, Answered>;
 
-    /// Whether the store can be read now. Cheap.
+    /// Whether the store can be read now, and there is somebody who writes. Cheap.
     fn ready(&self) -> StoreFuture<'_, ()>;
 
     /// Waits for what is going on, brings the file into order and closes it.

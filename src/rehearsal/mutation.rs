@@ -49,7 +49,7 @@ impl Mutation {
         }
     }
 
-    /// The files of the policy with the change in their texts, and without the policy's cards:
+    /// The files of the policy with the change in their texts, and without the policies' cards:
     /// these decide nothing, and may wait for a clause that the change takes away.
     #[must_use]
     pub fn applied(&self, files: &Files) -> Files {
@@ -60,8 +60,7 @@ impl Mutation {
             (Change::Text(range, with), Some(text)) => text.replace_range(range.clone(), with),
             (Change::Invert(_), _) | (_, None) => {}
         }
-        if let Some(text) = files.get_mut(&self.file).filter(|_| self.file.ends_with("policy.toml"))
-        {
+        for (_, text) in files.iter_mut().filter(|(path, _)| path.ends_with("policy.toml")) {
             for card in tables(text, |head| head.starts_with("[[card]]"), is_in_card).iter().rev() {
                 text.replace_range(card.clone(), "");
             }

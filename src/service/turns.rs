@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use tokio::sync::{Mutex, MutexGuard};
 
 /// Members share this many turns; two that share one only wait for each other.
-const TURNS: usize = 64;
+const TURNS: usize = 1024;
 
 /// Whose turn it is.
 #[derive(Debug)]

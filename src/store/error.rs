@@ -85,52 +85,37 @@ pub enum StoreError {
     },
 }
 
-/// SQLite's primary result codes for "somebody else holds the lock".
-const BUSY: i32 = 5;
-const LOCKED: i32 = 6;
+/// Why a step in a database failed, whichever database it is.
+///
+/// Made of what a client library says, by whoever knows which of its texts may hold a value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Fault {
+    /// Others held it for too long, or too many wait.
+    #[error("the store is busy")]
+    Busy,
+    /// It was closed, or what worked on it is gone.
+    #[error("the store is closed")]
+    Closed,
+    /// A rule of the schema forbids it.
+    #[error("{0}")]
+    Rule(Box<str>),
+    /// A stored value is not what it should be.
+    #[error("{0}")]
+    Unreadable(Box<str>),
+    /// Anything else.
+    #[error("{0}")]
+    Failed(Box<str>),
+}
 
 impl StoreError {
     /// Says what was attempted when the database failed.
-    pub(super) fn attempting(attempt: &'static str, cause: sqlx::Error) -> StoreError {
-        match &cause {
-            sqlx::Error::PoolTimedOut => StoreError::Busy { attempt },
-            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => StoreError::Closed { attempt },
-            sqlx::Error::Database(database) if is_busy(database.as_ref()) => {
-                StoreError::Busy { attempt }
-            }
-            sqlx::Error::Database(database) if is_rule(database.as_ref()) => {
-                StoreError::Refused { attempt, source: cause.into() }
-            }
-            sqlx::Error::ColumnDecode { .. }
-            | sqlx::Error::Decode(_)
-            | sqlx::Error::ColumnNotFound(_) => {
-                StoreError::Unreadable { attempt, source: cause.into() }
-            }
-            // `sqlx::Error` may grow: what we do not know is a failure.
-            _ => StoreError::Failed { attempt, source: cause.into() },
-        }
-    }
-
-    /// Says why the schema could not be brought up to `known`.
-    pub(super) fn migrating(known: i64, cause: sqlx::migrate::MigrateError) -> StoreError {
+    pub(super) fn attempting(attempt: &'static str, cause: Fault) -> StoreError {
         match cause {
-            sqlx::migrate::MigrateError::VersionMissing(found) if found > known => {
-                StoreError::NewerSchema { found, known }
-            }
-            other => StoreError::Migrate { source: other.into() },
+            Fault::Busy => StoreError::Busy { attempt },
+            Fault::Closed => StoreError::Closed { attempt },
+            Fault::Rule(_) => StoreError::Refused { attempt, source: cause.into() },
+            Fault::Unreadable(_) => StoreError::Unreadable { attempt, source: cause.into() },
+            Fault::Failed(_) => StoreError::Failed { attempt, source: cause.into() },
         }
     }
-}
-
-fn is_rule(database: &dyn sqlx::error::DatabaseError) -> bool {
-    database.is_unique_violation()
-        || database.is_foreign_key_violation()
-        || database.is_check_violation()
-        || matches!(database.kind(), sqlx::error::ErrorKind::NotNullViolation)
-}
-
-pub(super) fn is_busy(database: &dyn sqlx::error::DatabaseError) -> bool {
-    // Extended codes keep the primary one in the low byte.
-    let code = database.code().and_then(|code| code.parse::<i32>().ok());
-    code.is_some_and(|code| matches!(code & 0xff, BUSY | LOCKED))
 }

@@ -1,7 +1,7 @@
 //! The store in one SQLite file: nothing to install, one process that serves.
 //!
 //! One connection writes, and all writes that wait share a transaction and its commit ([`writer`]);
-//! a few others read.
+//! a few others read ([`readers`]).
 //! The journal is a write-ahead log and every commit is synced: what was acknowledged survives a
 //! kill and a loss of power.
 //! Another process may open the same file; it waits for its turn.
@@ -15,14 +15,18 @@ macro_rules! attempt {
 
 mod assertions;
 mod cases;
+mod fault;
 mod feedback;
 mod inputs;
+mod numbers;
 mod outbox;
 mod packed;
 mod payer;
+mod readers;
 mod row;
 mod schema;
 mod scripted;
+mod statement;
 mod submissions;
 mod writer;
 
@@ -31,11 +35,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, SqliteConnection, SqlitePool};
+use rusqlite::{Connection, OpenFlags};
 
+use self::numbers::Blocks;
+use self::readers::Readers;
+use self::statement::one;
 use self::writer::Writer;
-
+use crate::store::error::Fault;
 use crate::store::{
     Answered, CaseFile, CaseId, CaseSummary, FeedbackCount, FeedbackRecord, HookCallRecord,
     ImportId, ImportRecord, Judgement, Likeness, NextAnswer, NumberSeries, PayerFacts,
@@ -47,7 +53,9 @@ use crate::terms::Npi;
 /// The name of the file in the data folder.
 const FILE_NAME: &str = "priorauth.sqlite3";
 /// Connections that read at the same time.
-const READERS: u32 = 4;
+const READERS: usize = 4;
+/// Statements that a connection keeps prepared: more than there are.
+const PREPARED: usize = 128;
 /// How long to wait for a connection, and again for the lock of another process.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -55,7 +63,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct SqliteStore {
     writer: Writer,
-    readers: SqlitePool,
+    readers: Readers,
+    numbers: Blocks,
 }
 
 impl SqliteStore {
@@ -69,26 +78,17 @@ impl SqliteStore {
     /// The folder or the file cannot be opened, the file is of a newer release, or its schema
     /// cannot be brought up to date.
     pub async fn open(data_dir: &Path) -> Result<SqliteStore, StoreError> {
-        let path = data_dir.join(FILE_NAME);
-        create_private(data_dir, &path).map_err(|error| cannot_open(&path, error))?;
-
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE)
-            .disable_statement_logging();
-        let writing = options
-            .clone()
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full);
-        let mut connection = writing.connect().await.map_err(|error| cannot_open(&path, error))?;
-        schema::bring_up_to_date(&mut connection).await?;
-        let writer = Writer::start(connection).map_err(|error| cannot_open(&path, error))?;
-        let readers = pool(READERS)
-            .connect_with(options.read_only(true))
-            .await
-            .map_err(|error| cannot_open(&path, error))?;
-        Ok(SqliteStore { writer, readers })
+        let data_dir = data_dir.to_owned();
+        opening(move || {
+            let path = data_dir.join(FILE_NAME);
+            create_private(&data_dir, &path).map_err(|error| cannot_open(&path, error))?;
+            let mut writing = connect_to_write(&path).map_err(|fault| cannot_open(&path, fault))?;
+            schema::bring_up_to_date(&mut writing)?;
+            let readers = connect_to_read(&path, READERS)?;
+            let writer = Writer::start(writing).map_err(|error| cannot_open(&path, error))?;
+            Ok(SqliteStore::of(writer, readers))
+        })
+        .await
     }
 
     /// Whether `data_dir` holds a store.
@@ -103,58 +103,72 @@ impl SqliteStore {
     /// There is none, it cannot be opened, or its schema is not the one that this release reads.
     pub async fn open_to_read(data_dir: &Path) -> Result<SqliteStore, StoreError> {
         let path = data_dir.join(FILE_NAME);
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .busy_timeout(PATIENCE)
-            .disable_statement_logging()
-            .read_only(true);
-        let readers =
-            pool(1).connect_with(options).await.map_err(|error| cannot_open(&path, error))?;
-        schema::expect_up_to_date(&readers).await?;
-        Ok(SqliteStore { writer: Writer::none(), readers })
+        opening(move || {
+            let readers = connect_to_read(&path, 1)?;
+            readers.iter().try_for_each(schema::expect_up_to_date)?;
+            Ok(SqliteStore::of(Writer::none(), readers))
+        })
+        .await
     }
 
-    async fn take_numbers(&self, series: NumberSeries, count: u32) -> sqlx::Result<Range<u64>> {
-        let taking = async move |connection: &mut SqliteConnection| {
-            sqlx::query_scalar(
-                "UPDATE number_series SET next_number = next_number + ?1 WHERE series = ?2
-                 RETURNING next_number",
-            )
-            .bind(count)
-            .bind(series.as_str())
-            .fetch_one(connection)
-            .await
-        };
-        let next: i64 = self.writer.run(taking).await?;
-        let next = u64::try_from(next).map_err(row::unreadable("next_number"))?;
-        Ok(next.saturating_sub(u64::from(count))..next)
+    fn of(writer: Writer, readers: Vec<Connection>) -> SqliteStore {
+        SqliteStore { writer, readers: Readers::new(readers), numbers: Blocks::default() }
     }
 
-    async fn read_something(&self) -> sqlx::Result<()> {
-        sqlx::query("SELECT 1 FROM number_series LIMIT 1")
-            .fetch_one(&self.readers)
-            .await
-            .map(|_| ())
+    async fn look(&self) -> Result<(), Fault> {
+        if !self.writer.is_there() {
+            return Err(Fault::Closed);
+        }
+        let looking =
+            |connection: &_| one(connection, "SELECT 1 FROM number_series LIMIT 1", [], |_| Ok(()));
+        self.readers.run(looking).await
     }
 
-    async fn shut(&self) -> sqlx::Result<()> {
+    async fn shut(&self) -> Result<(), Fault> {
         self.readers.close().await;
         self.writer.close().await
     }
 }
 
-/// Connections live as long as the store: a file on this machine does not go stale.
-fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(PATIENCE)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
+/// Runs what may wait for the disk or for another process.
+async fn opening(
+    open: impl FnOnce() -> Result<SqliteStore, StoreError> + Send + 'static,
+) -> Result<SqliteStore, StoreError> {
+    let attempt = "open the store";
+    // Only a runtime that ends gives up what was begun.
+    tokio::task::spawn_blocking(open).await.unwrap_or(Err(StoreError::Closed { attempt }))
+}
+
+fn connect_to_write(path: &Path) -> Result<Connection, Fault> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    Ok(connection)
+}
+
+fn connect_to_read(path: &Path, count: usize) -> Result<Vec<Connection>, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let connections = (0..count).map(|_| connect(path, flags));
+    connections.collect::<Result<_, _>>().map_err(|fault| cannot_open(path, fault))
+}
+
+/// A connection is used by one thread at a time; SQLite need not see to that.
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Fault> {
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    Ok(connection)
 }
 
 fn cannot_open(path: &Path, cause: impl std::error::Error + Send + Sync + 'static) -> StoreError {
     StoreError::Open { path: path.display().to_string().into(), source: cause.into() }
+}
+
+/// A list as the text of a JSON array, of which SQL makes rows.
+fn json<T: serde::Serialize>(list: &[T]) -> String {
+    serde_json::to_string(list).unwrap_or_else(|_| "[]".to_owned())
 }
 
 /// Creates the folder and the file, readable by nobody else, unless they are there.
@@ -248,7 +262,7 @@ impl Store for SqliteStore {
     }
 
     fn case<'a>(&'a self, case_id: &'a CaseId) -> StoreFuture<'a, Option<CaseFile>> {
-        attempt!("read a case", self.read_case(case_id))
+        attempt!("read a case", self.read_case(case_id, None))
     }
 
     fn received_requests(
@@ -292,7 +306,7 @@ impl Store for SqliteStore {
     }
 
     fn ready(&self) -> StoreFuture<'_, ()> {
-        attempt!("read the store", self.read_something())
+        attempt!("look at the store", self.look())
     }
 
     fn close(&self) -> StoreFuture<'_, ()> {

@@ -37,7 +37,7 @@ const TOP: &[&str] = &["main", "lib", "cli", "config", "telemetry", "profiles", 
 
 /// Outside crates with a home: no other module names them.
 const HOMES: &[(&str, &[&str])] = &[
-    ("sqlx", &["store"]),
+    ("rusqlite", &["store"]),
     ("axum", &["http", "cli"]),
     ("tower", &["http"]),
     ("tower_http", &["http"]),

@@ -113,7 +113,7 @@ fn a_claim_for_an_order_that_was_satisfied_gets_that_authorization_and_no_other(
         let note = response["processNote"][0]["text"].as_str().unwrap();
         assert!(note.contains(&number) && note.contains("no other one is needed"), "{note}");
         // Nothing was authorized by it.
-        assert_eq!(server.texts("SELECT number FROM issued_number"), [number.clone()]);
+        assert_eq!(server.texts("SELECT number FROM issued_number"), std::slice::from_ref(&number));
         assert!(response.get("preAuthRef").is_none());
         let line = viewed(&server);
         let shown = &line["assertions"][0];

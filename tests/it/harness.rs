@@ -215,7 +215,7 @@ impl Server {
 
     /// How many rows each table holds now.
     pub(crate) fn rows(&self) -> Rows {
-        self.runtime.block_on(rows(&self.data()))
+        rows(&self.data())
     }
 
     /// The submissions and hook calls on file, as they were received.
@@ -231,7 +231,7 @@ impl Server {
 
     /// The first column of the rows that a query finds.
     pub(crate) fn texts(&self, query: &'static str) -> Vec<String> {
-        self.runtime.block_on(texts(&self.data(), query))
+        texts(&self.data(), query)
     }
 }
 
@@ -257,31 +257,28 @@ pub(crate) async fn received(request: RequestBuilder) -> reqwest::Result<Answer>
     Ok(Answer { status, headers, text: response.text().await? })
 }
 
-async fn opened(data: &Path) -> sqlx::SqlitePool {
-    let options = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(data.join("priorauth.sqlite3"))
-        .busy_timeout(PATIENCE);
-    sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap()
+fn opened(data: &Path) -> rusqlite::Connection {
+    let connection = rusqlite::Connection::open(data.join("priorauth.sqlite3")).unwrap();
+    connection.busy_timeout(PATIENCE).unwrap();
+    connection
 }
 
 /// How many rows each table of the store in a folder holds.
-pub(crate) async fn rows(data: &Path) -> Rows {
-    let store = opened(data).await;
-    let mut counts = Rows::new();
-    for table in TABLES {
-        let query = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
-        counts.insert(table, sqlx::query_scalar(query).fetch_one(&store).await.unwrap());
-    }
-    store.close().await;
-    counts
+pub(crate) fn rows(data: &Path) -> Rows {
+    let store = opened(data);
+    let count = |table: &&'static str| {
+        let query = format!("SELECT count(*) FROM {table}");
+        (*table, store.query_row(&query, [], |row| row.get(0)).unwrap())
+    };
+    TABLES.iter().map(count).collect()
 }
 
 /// The first column of the rows that a query finds in the store in a folder.
-pub(crate) async fn texts(data: &Path, query: &'static str) -> Vec<String> {
-    let store = opened(data).await;
-    let found = sqlx::query_scalar(query).fetch_all(&store).await.unwrap();
-    store.close().await;
-    found
+pub(crate) fn texts(data: &Path, query: &str) -> Vec<String> {
+    let store = opened(data);
+    let mut statement = store.prepare(query).unwrap();
+    let found = statement.query_map([], |row| row.get(0)).unwrap();
+    found.map(Result::unwrap).collect()
 }
 
 /// Waits until something holds, and says whether it ever did.

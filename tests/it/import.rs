@@ -6,14 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
 
 use crate::harness::{comes_true, repository, texts};
 
 /// A folder with a store and files to import into it.
 struct Place {
     folder: TempDir,
-    runtime: Runtime,
 }
 
 /// How an import ended, and what it said on stderr and stdout.
@@ -25,7 +23,7 @@ struct Ended {
 
 impl Place {
     fn new() -> Place {
-        Place { folder: tempfile::tempdir().unwrap(), runtime: Runtime::new().unwrap() }
+        Place { folder: tempfile::tempdir().unwrap() }
     }
 
     fn data(&self) -> PathBuf {
@@ -56,7 +54,7 @@ impl Place {
     }
 
     fn texts(&self, query: &'static str) -> Vec<String> {
-        self.runtime.block_on(texts(&self.data(), query))
+        texts(&self.data(), query)
     }
 
     /// Everything that counts, in words.

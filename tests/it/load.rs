@@ -72,7 +72,7 @@ fn of_a_thousand_requests_at_once_each_distinct_one_is_one_case_with_one_number(
     // After a new start, a repeat is one still, and what is new gets a number that nobody had.
     let folder = server.stopped();
     let data = folder.path().join("data");
-    assert_eq!(check_whole(&data, &runtime)["prior_auth_case"], 50);
+    assert_eq!(check_whole(&data)["prior_auth_case"], 50);
     let again = Process::start(&data, &[]);
     let ask = |member: usize| {
         let post = client().post(format!("{}{SUBMIT}", again.base));
@@ -122,7 +122,7 @@ fn killed_again_and_again_under_load_every_answer_is_found_and_no_number_repeats
         answered += last.len();
     }
     println!("killed {} times; {answered} answers, all found", kills());
-    let rows = check_whole(folder.path(), &runtime);
+    let rows = check_whole(folder.path());
     assert!(rows["prior_auth_case"] >= i64::try_from(answered).unwrap());
 }
 

@@ -134,13 +134,13 @@ pub(crate) fn of_member(story: &str, number: usize) -> String {
     text.replace(member.as_str().unwrap(), &format!("M-{number:06}"))
 }
 
-pub(crate) fn check_whole(data: &Path, runtime: &Runtime) -> Rows {
-    let rows = runtime.block_on(rows(data));
+pub(crate) fn check_whole(data: &Path) -> Rows {
+    let rows = rows(data);
     for table in ["submission", "answer", "answer_line", "issued_number", "audit"] {
         assert_eq!(rows[table], rows["prior_auth_case"], "{table}: {rows:?}");
     }
-    assert_eq!(runtime.block_on(texts(data, "PRAGMA integrity_check")), ["ok"]);
-    assert!(runtime.block_on(texts(data, "PRAGMA foreign_key_check")).is_empty());
+    assert_eq!(texts(data, "PRAGMA integrity_check"), ["ok"]);
+    assert!(texts(data, "PRAGMA foreign_key_check").is_empty());
     rows
 }
 
@@ -240,8 +240,7 @@ fn told_to_stop_it_finishes_what_it_accepted() {
     let (status, log) = process.end();
     assert!(status.success(), "{log}");
     drop(idle);
-    let runtime = Runtime::new().unwrap();
-    assert_eq!(check_whole(folder.path(), &runtime)["prior_auth_case"], 1);
+    assert_eq!(check_whole(folder.path())["prior_auth_case"], 1);
 }
 
 #[test]
@@ -264,13 +263,13 @@ fn told_to_stop_under_load_every_answer_it_gave_is_on_file() {
     for answer in &answers {
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
-    let rows = check_whole(folder.path(), &runtime);
+    let rows = check_whole(folder.path());
     assert!(rows["prior_auth_case"] >= i64::try_from(answers.len()).unwrap());
-    check_on_file(folder.path(), &runtime, &answers);
+    check_on_file(folder.path(), &answers);
 }
 
-fn check_on_file(data: &Path, runtime: &Runtime, answers: &[Answer]) {
-    let stored = runtime.block_on(texts(data, "SELECT response FROM answer"));
+fn check_on_file(data: &Path, answers: &[Answer]) {
+    let stored = texts(data, "SELECT response FROM answer");
     let stored: std::collections::HashSet<String> = stored.into_iter().collect();
     for answer in answers {
         assert!(stored.contains(&answer.text), "an answer that was given is not on file");
@@ -314,9 +313,9 @@ fn killed_under_load_every_answer_it_gave_is_on_file_and_no_case_is_half() {
     assert!(answers.len() < 200, "it was killed too late to show anything");
 
     let again = Process::start(folder.path(), &[]);
-    let rows = check_whole(folder.path(), &runtime);
+    let rows = check_whole(folder.path());
     assert!(rows["prior_auth_case"] >= i64::try_from(answers.len()).unwrap());
-    check_on_file(folder.path(), &runtime, &answers);
+    check_on_file(folder.path(), &answers);
     // What was answered is a repeat still, and no number is given twice.
     let body = of_member("pas/approve-all-met", 0);
     let repeat = runtime.block_on(received(again.posting(&client, body))).unwrap();
@@ -324,10 +323,7 @@ fn killed_under_load_every_answer_it_gave_is_on_file_and_no_case_is_half() {
     let body = of_member("pas/approve-all-met", 999);
     let fresh = runtime.block_on(received(again.posting(&client, body))).unwrap();
     assert_eq!(fresh.status, 200);
-    assert_eq!(
-        check_whole(folder.path(), &runtime)["prior_auth_case"],
-        rows["prior_auth_case"] + 1
-    );
+    assert_eq!(check_whole(folder.path())["prior_auth_case"], rows["prior_auth_case"] + 1);
 }
 
 #[test]
@@ -349,13 +345,13 @@ fn two_servers_on_one_store_share_it_without_harm() {
     for pair in answers.chunks(2) {
         assert_eq!(pair[0].good(), pair[1].good());
     }
-    assert_eq!(check_whole(folder.path(), &runtime)["prior_auth_case"], 20);
+    assert_eq!(check_whole(folder.path())["prior_auth_case"], 20);
     for process in [one, other] {
         process.signal("-TERM");
         let (status, log) = process.end();
         assert!(status.success(), "{log}");
     }
-    check_whole(folder.path(), &runtime);
+    check_whole(folder.path());
 }
 
 #[test]
@@ -378,7 +374,7 @@ fn two_servers_that_start_together_on_a_new_store_leave_it_whole() {
         let answer = runtime.block_on(received(process.posting(&client, body))).unwrap();
         assert_eq!(answer.status, 200);
     }
-    assert_eq!(check_whole(folder.path(), &runtime)["prior_auth_case"], 2);
+    assert_eq!(check_whole(folder.path())["prior_auth_case"], 2);
 }
 
 /// A copy of the profiles with one file changed.

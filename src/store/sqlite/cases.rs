@@ -1,116 +1,88 @@
 //! Cases, their answers and the lines of these.
 
 use jiff::Timestamp;
-use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::{Connection, Row, params};
 
+use super::statement::{all, execute, first, one};
 use super::submissions::{Received, insert_submission};
 use super::{SqliteStore, inputs, outbox, packed, row, submissions};
+use crate::store::error::Fault;
 use crate::store::{
     AnswerRecord, Answered, ApprovalCount, Authorization, AuthorizationRow, CaseFile, CaseId,
-    CaseSummary, Cause, LineRecord, NextAnswer, StoredAnswer,
+    CaseSummary, Cause, LineRecord, NextAnswer, NumberSeries, StoredAnswer,
 };
 
 impl SqliteStore {
-    pub(super) async fn read_case(&self, case_id: &CaseId) -> sqlx::Result<Option<CaseFile>> {
-        self.read_case_then(case_id, None).await
-    }
-
     /// A case as it stood with an answer, `None`: as it stands.
-    ///
-    /// All parts are read in one transaction, so that they belong together.
-    pub(super) async fn read_case_then(
+    pub(super) async fn read_case(
         &self,
         case_id: &CaseId,
         answer_number: Option<u32>,
-    ) -> sqlx::Result<Option<CaseFile>> {
-        let mut snapshot = self.readers.begin().await?;
-        let head = sqlx::query("SELECT * FROM prior_auth_case WHERE case_id = ?1")
-            .bind(case_id.as_str())
-            .fetch_optional(&mut *snapshot)
-            .await?;
-        let Some(head) = head else { return Ok(None) };
-        let summary = summary_from(&head)?;
-        let answer_number = answer_number.unwrap_or(summary.current_answer);
-        let answer = sqlx::query("SELECT * FROM answer WHERE case_id = ?1 AND answer_number = ?2")
-            .bind(case_id.as_str())
-            .bind(answer_number)
-            .fetch_one(&mut *snapshot)
-            .await?;
-        let lines = sqlx::query(
-            "SELECT * FROM answer_line WHERE case_id = ?1 AND answer_number = ?2
-             ORDER BY line_sequence",
-        )
-        .bind(case_id.as_str())
-        .bind(answer_number)
-        .fetch_all(&mut *snapshot)
-        .await?;
-        let submission =
-            submissions::newest_submission(&mut snapshot, case_id, answer_number).await?;
-        let opened_by = submissions::first_client(&mut snapshot, case_id).await?;
-        Ok(Some(CaseFile {
-            state: row::state(&answer)?,
-            answer: answer_from(&answer)?,
-            lines: lines.iter().map(line_from).collect::<sqlx::Result<_>>()?,
-            opened_by,
-            submission,
-            summary,
-        }))
+    ) -> Result<Option<CaseFile>, Fault> {
+        let case_id = case_id.clone();
+        self.readers.run(move |snapshot| case_then(snapshot, &case_id, answer_number)).await
     }
 
-    pub(super) async fn read_pending(&self, limit: u32) -> sqlx::Result<Vec<CaseSummary>> {
-        let rows = sqlx::query(
-            "SELECT * FROM prior_auth_case WHERE state = 'pended'
-             ORDER BY due_at_ms IS NULL, due_at_ms, changed_at_ms, case_id LIMIT ?1",
-        )
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(summary_from).collect()
+    pub(super) async fn read_pending(&self, limit: u32) -> Result<Vec<CaseSummary>, Fault> {
+        let reading = move |connection: &_| {
+            all(
+                connection,
+                "SELECT * FROM prior_auth_case WHERE state = 'pended'
+                 ORDER BY due_at_ms IS NULL, due_at_ms, changed_at_ms, case_id LIMIT ?1",
+                [limit],
+                summary_from,
+            )
+        };
+        self.readers.run(reading).await
     }
 
-    pub(super) async fn read_case_of_number(&self, number: &str) -> sqlx::Result<Option<CaseId>> {
-        let row = sqlx::query("SELECT case_id FROM issued_number WHERE number = ?1")
-            .bind(number)
-            .fetch_optional(&self.readers)
-            .await?;
-        row.as_ref().map(row::case_id).transpose()
+    pub(super) async fn read_case_of_number(&self, number: &str) -> Result<Option<CaseId>, Fault> {
+        let number = number.to_owned();
+        let reading = move |connection: &_| {
+            let sql = "SELECT case_id FROM issued_number WHERE number = ?1";
+            first(connection, sql, [number], row::case_id)
+        };
+        self.readers.run(reading).await
     }
 
     pub(super) async fn read_cases_of(
         &self,
         member_id: &str,
         limit: u32,
-    ) -> sqlx::Result<Vec<CaseId>> {
-        let rows = sqlx::query(
-            "SELECT case_id FROM prior_auth_case WHERE member_id = ?1
-             ORDER BY opened_at_ms DESC, case_id LIMIT ?2",
-        )
-        .bind(member_id)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(row::case_id).collect()
+    ) -> Result<Vec<CaseId>, Fault> {
+        let member_id = member_id.to_owned();
+        let reading = move |connection: &_| {
+            all(
+                connection,
+                "SELECT case_id FROM prior_auth_case WHERE member_id = ?1
+                 ORDER BY opened_at_ms DESC, case_id LIMIT ?2",
+                params![member_id, limit],
+                row::case_id,
+            )
+        };
+        self.readers.run(reading).await
     }
 
     pub(super) async fn read_case_of_claim(
         &self,
         member_id: &str,
         claim_identifier: &str,
-    ) -> sqlx::Result<Option<CaseId>> {
-        let row = sqlx::query(
-            "SELECT case_id FROM prior_auth_case JOIN submission USING (case_id)
-             WHERE member_id = ?1 AND claim_identifier = ?2
-             ORDER BY submission_id DESC LIMIT 1",
-        )
-        .bind(member_id)
-        .bind(claim_identifier)
-        .fetch_optional(&self.readers)
-        .await?;
-        row.as_ref().map(row::case_id).transpose()
+    ) -> Result<Option<CaseId>, Fault> {
+        let sought = [member_id.to_owned(), claim_identifier.to_owned()];
+        let reading = move |connection: &_| {
+            first(
+                connection,
+                "SELECT case_id FROM prior_auth_case JOIN submission USING (case_id)
+                 WHERE member_id = ?1 AND claim_identifier = ?2
+                 ORDER BY submission_id DESC LIMIT 1",
+                sought,
+                row::case_id,
+            )
+        };
+        self.readers.run(reading).await
     }
 
-    pub(super) async fn write_answer(&self, record: &NextAnswer) -> sqlx::Result<Answered> {
+    pub(super) async fn write_answer(&self, record: &NextAnswer) -> Result<Answered, Fault> {
         let mut record = record.clone();
         let (body, snapshot) = match &mut record.cause {
             Cause::Review(_) => (Vec::new(), None),
@@ -119,39 +91,70 @@ impl SqliteStore {
                 inputs::pack_held(further.inputs.as_ref()),
             ),
         };
-        let saving = async move |connection: &mut SqliteConnection| {
-            save_answer(connection, &record, &body, snapshot.as_ref()).await
-        };
+        let saving =
+            move |connection: &_| save_answer(connection, &record, &body, snapshot.as_ref());
         self.writer.run(saving).await
     }
 }
 
+fn case_then(
+    connection: &Connection,
+    case_id: &CaseId,
+    answer_number: Option<u32>,
+) -> Result<Option<CaseFile>, Fault> {
+    let Some(summary) = case_head(connection, case_id)? else { return Ok(None) };
+    let answer_number = answer_number.unwrap_or(summary.current_answer);
+    let this_answer = params![case_id.as_str(), answer_number];
+    let (state, answer) = one(
+        connection,
+        "SELECT * FROM answer WHERE case_id = ?1 AND answer_number = ?2",
+        this_answer,
+        |row| Ok((row::state(row)?, answer_from(row)?)),
+    )?;
+    let lines = all(
+        connection,
+        "SELECT * FROM answer_line WHERE case_id = ?1 AND answer_number = ?2
+         ORDER BY line_sequence",
+        this_answer,
+        line_from,
+    )?;
+    Ok(Some(CaseFile {
+        state,
+        answer,
+        lines,
+        opened_by: submissions::first_client(connection, case_id)?,
+        submission: submissions::newest_submission(connection, case_id, answer_number)?,
+        summary,
+    }))
+}
+
+fn case_head(connection: &Connection, case_id: &CaseId) -> Result<Option<CaseSummary>, Fault> {
+    let sql = "SELECT * FROM prior_auth_case WHERE case_id = ?1";
+    first(connection, sql, [case_id.as_str()], summary_from)
+}
+
 /// The look at the current answer is part of the write, so that of two answers that were made from
 /// the same one the second is refused. `body` is that of the submission, packed.
-async fn save_answer(
-    connection: &mut SqliteConnection,
+fn save_answer(
+    connection: &Connection,
     record: &NextAnswer,
     body: &[u8],
     snapshot: Option<&inputs::Held>,
-) -> sqlx::Result<Answered> {
-    let head = sqlx::query("SELECT * FROM prior_auth_case WHERE case_id = ?1")
-        .bind(record.case_id.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
-    let Some(head) = head else { return Ok(Answered::NoSuchCase) };
-    let current = row::number(&head, "current_answer")?;
-    if current != record.seen_answer {
-        return Ok(Answered::MovedOn(current));
+) -> Result<Answered, Fault> {
+    let Some(head) = case_head(connection, &record.case_id)? else {
+        return Ok(Answered::NoSuchCase);
+    };
+    if head.current_answer != record.seen_answer {
+        return Ok(Answered::MovedOn(head.current_answer));
     }
-    if let Cause::Submission(further) = &record.cause {
-        let member_id = row::text(&head, "member_id")?;
-        if is_too_early(connection, &member_id, further.judged_after).await? {
-            return Ok(Answered::JudgedTooEarly);
-        }
+    if let Cause::Submission(further) = &record.cause
+        && is_too_early(connection, &head.member_id, further.judged_after)?
+    {
+        return Ok(Answered::JudgedTooEarly);
     }
-    let number = current.saturating_add(1);
-    insert_answer(connection, &record.case_id, number, &record.answer).await?;
-    move_on(connection, record, number).await?;
+    let number = head.current_answer.saturating_add(1);
+    insert_answer(connection, (&record.case_id, &head.member_id), number, &record.answer)?;
+    move_on(connection, record, number)?;
     let by = match &record.cause {
         Cause::Review(reviewer) => (reviewer.as_str(), "case-reviewed"),
         Cause::Submission(further) => {
@@ -162,153 +165,163 @@ async fn save_answer(
                 body,
                 guide: &record.answer.guide,
             };
-            insert_submission(connection, &record.case_id, number, &received).await?;
+            insert_submission(connection, &record.case_id, number, &received)?;
             let answer = (&record.case_id, number);
-            inputs::insert_of_answer(connection, answer, further.inputs.as_ref(), snapshot).await?;
+            inputs::insert_of_answer(connection, answer, further.inputs.as_ref(), snapshot)?;
             (further.key.client.as_str(), "submission-answered")
         }
     };
-    insert_audit(connection, by, &record.case_id, record.answer.given_at).await?;
-    outbox::add_events(connection, record, number).await?;
+    insert_audit(connection, by, &record.case_id, record.answer.given_at)?;
+    outbox::add_events(connection, record, number)?;
     Ok(Answered::Recorded(number))
 }
 
 /// Whether a member was given an authorization since an answer was judged.
-pub(super) async fn is_too_early(
-    connection: &mut SqliteConnection,
+pub(super) fn is_too_early(
+    connection: &Connection,
     member_id: &str,
     judged_after: Option<ApprovalCount>,
-) -> sqlx::Result<bool> {
+) -> Result<bool, Fault> {
     let Some(seen) = judged_after else { return Ok(false) };
-    let row = sqlx::query("SELECT approvals FROM member_approvals WHERE member_id = ?1")
-        .bind(member_id)
-        .fetch_optional(connection)
-        .await?;
-    let now = row.as_ref().map(approvals_from).transpose()?.unwrap_or_default();
-    Ok(now != seen)
+    Ok(approvals_of(connection, member_id)? != seen)
 }
 
-/// How often a member was given an authorization, from a row of `member_approvals`.
-pub(super) fn approvals_from(row: &SqliteRow) -> sqlx::Result<ApprovalCount> {
-    sqlx::Row::try_get(row, "approvals").map(ApprovalCount)
+/// How often a member was given an authorization.
+pub(super) fn approvals_of(
+    connection: &Connection,
+    member_id: &str,
+) -> Result<ApprovalCount, Fault> {
+    let sql = "SELECT approvals FROM member_approvals WHERE member_id = ?1";
+    let approvals = first(connection, sql, [member_id], |row| row::value(row, "approvals"))?;
+    Ok(ApprovalCount(approvals.unwrap_or_default()))
 }
 
-async fn move_on(
-    connection: &mut SqliteConnection,
-    record: &NextAnswer,
-    number: u32,
-) -> sqlx::Result<()> {
-    sqlx::query(
+fn move_on(connection: &Connection, record: &NextAnswer, number: u32) -> Result<(), Fault> {
+    execute(
+        connection,
         "UPDATE prior_auth_case SET current_answer = ?1, state = ?2, changed_at_ms = ?3
          WHERE case_id = ?4",
+        params![
+            number,
+            record.answer.state.as_str(),
+            record.answer.given_at.as_millisecond(),
+            record.case_id.as_str(),
+        ],
     )
-    .bind(number)
-    .bind(record.answer.state.as_str())
-    .bind(record.answer.given_at.as_millisecond())
-    .bind(record.case_id.as_str())
-    .execute(connection)
-    .await
-    .map(|_| ())
+    .map(drop)
 }
 
-/// Adds an answer with its lines and their numbers.
-pub(super) async fn insert_answer(
-    connection: &mut SqliteConnection,
-    case_id: &CaseId,
+/// Adds an answer with its lines and their numbers, to a case of a member.
+pub(super) fn insert_answer(
+    connection: &Connection,
+    case: (&CaseId, &str),
     answer_number: u32,
     answer: &AnswerRecord,
-) -> sqlx::Result<()> {
-    sqlx::query(
+) -> Result<(), Fault> {
+    execute(
+        connection,
         "INSERT INTO answer (case_id, answer_number, given_at_ms, state, guide, response)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )
-    .bind(case_id.as_str())
-    .bind(answer_number)
-    .bind(answer.given_at.as_millisecond())
-    .bind(answer.state.as_str())
-    .bind(&answer.guide)
-    .bind(&answer.response)
-    .execute(&mut *connection)
-    .await?;
+        params![
+            case.0.as_str(),
+            answer_number,
+            answer.given_at.as_millisecond(),
+            answer.state.as_str(),
+            answer.guide,
+            answer.response,
+        ],
+    )?;
     for line in &answer.lines {
-        insert_line(connection, case_id, answer_number, line).await?;
+        if let Some(authorization) = &line.authorization {
+            note_number(connection, NumberSeries::Authorization, &authorization.number, case)?;
+            count_approval(connection, case.1)?;
+        }
+        if let Some(number) = &line.reference_number {
+            note_number(connection, NumberSeries::Reference, number, case)?;
+        }
+        insert_line(connection, case.0, answer_number, line)?;
     }
     Ok(())
 }
 
-/// Adds a line, and notes that its numbers belong to the case. If one belongs to another case, the
-/// line is refused.
-///
-/// In one step, as each is a turn on the thread that SQLite runs on.
-async fn insert_line(
-    connection: &mut SqliteConnection,
+/// Notes that a number belongs to a case. If it belongs to another one, its line is refused.
+fn note_number(
+    connection: &Connection,
+    series: NumberSeries,
+    number: &str,
+    (case_id, member_id): (&CaseId, &str),
+) -> Result<(), Fault> {
+    execute(
+        connection,
+        "INSERT INTO issued_number (number, series, case_id, member_id) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (number) DO NOTHING",
+        [number, series.as_str(), case_id.as_str(), member_id],
+    )
+    .map(drop)
+}
+
+fn count_approval(connection: &Connection, member_id: &str) -> Result<(), Fault> {
+    execute(
+        connection,
+        "INSERT INTO member_approvals (member_id, approvals) VALUES (?1, 1)
+         ON CONFLICT (member_id) DO UPDATE SET approvals = approvals + 1",
+        [member_id],
+    )
+    .map(drop)
+}
+
+fn insert_line(
+    connection: &Connection,
     case_id: &CaseId,
     answer_number: u32,
     line: &LineRecord,
-) -> sqlx::Result<()> {
+) -> Result<(), Fault> {
     let (policy_id, policy_edition) = row::policy_columns(line.policy.as_ref());
     let authorization = line.authorization.as_ref();
-    sqlx::query(
-        "INSERT INTO issued_number (number, series, case_id, member_id)
-         SELECT $9, 'authorization', case_id, member_id FROM prior_auth_case
-         WHERE case_id = $1 AND $9 IS NOT NULL
-         ON CONFLICT (number) DO NOTHING;
-
-         INSERT INTO issued_number (number, series, case_id, member_id)
-         SELECT $13, 'reference', case_id, member_id FROM prior_auth_case
-         WHERE case_id = $1 AND $13 IS NOT NULL
-         ON CONFLICT (number) DO NOTHING;
-
-         INSERT INTO member_approvals (member_id, approvals)
-         SELECT member_id, 1 FROM prior_auth_case WHERE case_id = $1 AND $9 IS NOT NULL
-         ON CONFLICT (member_id) DO UPDATE SET approvals = approvals + 1;
-
-         INSERT INTO answer_line
+    execute(
+        connection,
+        "INSERT INTO answer_line
              (case_id, answer_number, line_sequence, product_key, policy_id, policy_edition,
               determination, review_action, authorization_number, authorized_on, valid_from,
               valid_to, reference_number, trace)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        params![
+            case_id.as_str(),
+            answer_number,
+            line.sequence,
+            line.product_key,
+            policy_id,
+            policy_edition,
+            line.determination,
+            line.review_action,
+            authorization.map(|it| &it.number),
+            authorization.map(|it| it.given_on.to_string()),
+            authorization.map(|it| it.valid_from.to_string()),
+            authorization.map(|it| it.valid_to.to_string()),
+            line.reference_number,
+            line.trace,
+        ],
     )
-    .bind(case_id.as_str())
-    .bind(answer_number)
-    .bind(line.sequence)
-    .bind(&line.product_key)
-    .bind(policy_id)
-    .bind(policy_edition)
-    .bind(&line.determination)
-    .bind(&line.review_action)
-    .bind(authorization.map(|authorization| authorization.number.as_str()))
-    .bind(authorization.map(|authorization| authorization.given_on.to_string()))
-    .bind(authorization.map(|authorization| authorization.valid_from.to_string()))
-    .bind(authorization.map(|authorization| authorization.valid_to.to_string()))
-    .bind(&line.reference_number)
-    .bind(&line.trace)
-    .execute(connection)
-    .await
-    .map(|_| ())
+    .map(drop)
 }
 
 /// Adds an audit row of a case: who did what.
-pub(super) async fn insert_audit(
-    connection: &mut SqliteConnection,
+pub(super) fn insert_audit(
+    connection: &Connection,
     (actor, action): (&str, &'static str),
     case_id: &CaseId,
     happened_at: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query(
+) -> Result<(), Fault> {
+    execute(
+        connection,
         "INSERT INTO audit (happened_at_ms, actor, action, case_id) VALUES (?1, ?2, ?3, ?4)",
+        params![happened_at.as_millisecond(), actor, action, case_id.as_str()],
     )
-    .bind(happened_at.as_millisecond())
-    .bind(actor)
-    .bind(action)
-    .bind(case_id.as_str())
-    .execute(connection)
-    .await
-    .map(|_| ())
+    .map(drop)
 }
 
 /// An answer from a row of `answer`.
-pub(super) fn answer_from(row: &SqliteRow) -> sqlx::Result<StoredAnswer> {
+pub(super) fn answer_from(row: &Row<'_>) -> Result<StoredAnswer, Fault> {
     Ok(StoredAnswer {
         case_id: row::case_id(row)?,
         number: row::number(row, "answer_number")?,
@@ -318,7 +331,7 @@ pub(super) fn answer_from(row: &SqliteRow) -> sqlx::Result<StoredAnswer> {
     })
 }
 
-pub(super) fn summary_from(row: &SqliteRow) -> sqlx::Result<CaseSummary> {
+pub(super) fn summary_from(row: &Row<'_>) -> Result<CaseSummary, Fault> {
     Ok(CaseSummary {
         case_id: row::case_id(row)?,
         member_id: row::text(row, "member_id")?,
@@ -329,7 +342,7 @@ pub(super) fn summary_from(row: &SqliteRow) -> sqlx::Result<CaseSummary> {
     })
 }
 
-fn line_from(row: &SqliteRow) -> sqlx::Result<LineRecord> {
+fn line_from(row: &Row<'_>) -> Result<LineRecord, Fault> {
     Ok(LineRecord {
         sequence: row::number(row, "line_sequence")?,
         product_key: row::text(row, "product_key")?,
@@ -342,7 +355,7 @@ fn line_from(row: &SqliteRow) -> sqlx::Result<LineRecord> {
     })
 }
 
-fn authorization_from(row: &SqliteRow) -> sqlx::Result<Option<Authorization>> {
+fn authorization_from(row: &Row<'_>) -> Result<Option<Authorization>, Fault> {
     let Some(number) = row::maybe_text(row, "authorization_number")? else { return Ok(None) };
     Ok(Some(Authorization {
         number,
@@ -352,7 +365,31 @@ fn authorization_from(row: &SqliteRow) -> sqlx::Result<Option<Authorization>> {
     }))
 }
 
-pub(super) fn authorization_row_from(row: &SqliteRow) -> sqlx::Result<Option<AuthorizationRow>> {
+/// The authorizations that a member has by the current answers, the newest first.
+pub(super) fn authorizations_of(
+    connection: &Connection,
+    member_id: &str,
+) -> Result<Vec<AuthorizationRow>, Fault> {
+    let rows = all(
+        connection,
+        "SELECT answer_line.*, client, content_digest
+         FROM issued_number
+         JOIN prior_auth_case ON prior_auth_case.case_id = issued_number.case_id
+         JOIN answer_line ON answer_line.case_id = issued_number.case_id
+                         AND answer_line.answer_number = prior_auth_case.current_answer
+                         AND answer_line.authorization_number = issued_number.number
+         JOIN submission ON submission.submission_id =
+              (SELECT min(submission_id) FROM submission AS opening
+               WHERE opening.case_id = issued_number.case_id)
+         WHERE issued_number.member_id = ?1 AND issued_number.series = 'authorization'
+         ORDER BY issue_id DESC, line_sequence LIMIT 50",
+        [member_id],
+        authorization_row_from,
+    )?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+fn authorization_row_from(row: &Row<'_>) -> Result<Option<AuthorizationRow>, Fault> {
     let Some(authorization) = authorization_from(row)? else { return Ok(None) };
     Ok(Some(AuthorizationRow {
         authorization,

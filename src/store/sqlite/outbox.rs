@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use rusqlite::{Connection, Row, params};
 
-use super::{SqliteStore, row};
+use super::statement::{all, execute, first, one};
+use super::{SqliteStore, json, row};
+use crate::store::error::Fault;
 use crate::store::outbox::{
     Delivery, Notice, Outbox, OutboxLine, Owed, StoredSubscription, SubscriptionRecord,
     SubscriptionStatus, Tried,
@@ -16,14 +17,15 @@ use crate::store::{CaseFile, CaseId, NextAnswer, StoreError, StoreFuture};
 /// Adds an event for each active Subscription that is to hear of an answer.
 ///
 /// Part of the answer's own transaction: an answer without its events cannot be.
-pub(super) async fn add_events(
-    connection: &mut SqliteConnection,
+pub(super) fn add_events(
+    connection: &Connection,
     record: &NextAnswer,
     answer_number: u32,
-) -> sqlx::Result<()> {
+) -> Result<(), Fault> {
     let Some(Notice { senders }) = &record.notice else { return Ok(()) };
     let given_at_ms = record.answer.given_at.as_millisecond();
-    let numbered: Vec<(String, i64)> = sqlx::query_as(
+    let numbered: Vec<(String, i64)> = all(
+        connection,
         "UPDATE subscription SET last_event = last_event + 1
          WHERE client = (SELECT client FROM submission WHERE case_id = ?1
                          ORDER BY submission_id LIMIT 1)
@@ -32,25 +34,17 @@ pub(super) async fn add_events(
                 WHERE NOT EXISTS (SELECT 1 FROM json_each(filter.value) AS wanted
                     WHERE wanted.value IN (SELECT value FROM json_each(?3))))
          RETURNING subscription_id, last_event",
-    )
-    .bind(record.case_id.as_str())
-    .bind(given_at_ms)
-    .bind(json(senders))
-    .fetch_all(&mut *connection)
-    .await?;
+        params![record.case_id.as_str(), given_at_ms, json(senders)],
+        |row| Ok((row::text(row, "subscription_id")?, row::value(row, "last_event")?)),
+    )?;
     for (subscription_id, number) in numbered {
-        sqlx::query(
+        execute(
+            connection,
             "INSERT INTO outbox (subscription_id, event_number, case_id, answer_number,
                                  happened_at_ms, state, due_at_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, 'waiting', ?5)",
-        )
-        .bind(subscription_id)
-        .bind(number)
-        .bind(record.case_id.as_str())
-        .bind(answer_number)
-        .bind(given_at_ms)
-        .execute(&mut *connection)
-        .await?;
+            params![subscription_id, number, record.case_id.as_str(), answer_number, given_at_ms],
+        )?;
     }
     Ok(())
 }
@@ -61,37 +55,36 @@ impl SqliteStore {
         record: &SubscriptionRecord,
         handshake_at: Timestamp,
         most: u32,
-    ) -> sqlx::Result<bool> {
+    ) -> Result<bool, Fault> {
         let record = record.clone();
-        let inserting = async move |connection: &mut SqliteConnection| {
-            let there: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM subscription WHERE client = ?1 AND status <> 'off'",
-            )
-            .bind(&record.client)
-            .fetch_one(&mut *connection)
-            .await?;
-            if there >= i64::from(most) {
+        let inserting = move |connection: &_| {
+            let counted = "SELECT count(*) AS there FROM subscription
+                           WHERE client = ?1 AND status <> 'off'";
+            let there: u32 =
+                one(connection, counted, [&record.client], |row| row::number(row, "there"))?;
+            if there >= most {
                 return Ok(false);
             }
-            sqlx::query(
+            execute(
+                connection,
                 "INSERT INTO subscription
-                     (subscription_id, guide, client, status, endpoint, content, media_type, end_at_ms,
-                      headers, filters, resource)
+                     (subscription_id, guide, client, status, endpoint, content, media_type,
+                      end_at_ms, headers, filters, resource)
                  VALUES (?1, ?2, ?3, 'requested', ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-            )
-            .bind(&record.id)
-            .bind(&record.guide)
-            .bind(&record.client)
-            .bind(&record.endpoint)
-            .bind(&record.content)
-            .bind(&record.media_type)
-            .bind(record.end.map(Timestamp::as_millisecond))
-            .bind(json(&record.headers))
-            .bind(json(&record.filters))
-            .bind(&record.resource)
-            .execute(&mut *connection)
-            .await?;
-            insert_handshake(connection, &record.id, handshake_at).await?;
+                params![
+                    record.id,
+                    record.guide,
+                    record.client,
+                    record.endpoint,
+                    record.content,
+                    record.media_type,
+                    record.end.map(Timestamp::as_millisecond),
+                    json(&record.headers),
+                    json(&record.filters),
+                    record.resource,
+                ],
+            )?;
+            insert_handshake(connection, &record.id, handshake_at)?;
             Ok(true)
         };
         self.writer.run(inserting).await
@@ -101,29 +94,30 @@ impl SqliteStore {
         &self,
         record: &SubscriptionRecord,
         handshake_at: Timestamp,
-    ) -> sqlx::Result<bool> {
+    ) -> Result<bool, Fault> {
         let record = record.clone();
-        let updating = async move |connection: &mut SqliteConnection| {
-            let changed = sqlx::query(
+        let updating = move |connection: &_| {
+            let changed = execute(
+                connection,
                 "UPDATE subscription SET status = 'requested', fault = NULL, endpoint = ?2,
                      content = ?3, media_type = ?4, end_at_ms = ?5, headers = ?6, filters = ?7,
                      resource = ?8
                  WHERE subscription_id = ?1 AND is_deleted = 0",
-            )
-            .bind(&record.id)
-            .bind(&record.endpoint)
-            .bind(&record.content)
-            .bind(&record.media_type)
-            .bind(record.end.map(Timestamp::as_millisecond))
-            .bind(json(&record.headers))
-            .bind(json(&record.filters))
-            .bind(&record.resource)
-            .execute(&mut *connection)
-            .await?;
-            if changed.rows_affected() == 0 {
+                params![
+                    record.id,
+                    record.endpoint,
+                    record.content,
+                    record.media_type,
+                    record.end.map(Timestamp::as_millisecond),
+                    json(&record.headers),
+                    json(&record.filters),
+                    record.resource,
+                ],
+            )?;
+            if changed == 0 {
                 return Ok(false);
             }
-            insert_handshake(connection, &record.id, handshake_at).await?;
+            insert_handshake(connection, &record.id, handshake_at)?;
             Ok(true)
         };
         self.writer.run(updating).await
@@ -134,57 +128,51 @@ impl SqliteStore {
         id: &str,
         resource: Option<&str>,
         is_deleted: bool,
-    ) -> sqlx::Result<()> {
+    ) -> Result<(), Fault> {
         let id = id.to_owned();
         let resource = resource.map(str::to_owned);
-        let silencing = async move |connection: &mut SqliteConnection| {
-            sqlx::query(
+        let silencing = move |connection: &_| {
+            execute(
+                connection,
                 "UPDATE subscription SET status = 'off', fault = NULL,
                      resource = coalesce(?2, resource), is_deleted = max(is_deleted, ?3)
                  WHERE subscription_id = ?1",
-            )
-            .bind(id)
-            .bind(resource)
-            .bind(is_deleted)
-            .execute(&mut *connection)
-            .await?;
-            forget_what_is_owed(connection).await?;
-            Ok(())
+                params![id, resource, is_deleted],
+            )?;
+            forget_what_is_owed(connection)
         };
         self.writer.run(silencing).await
     }
 
-    async fn silence_ended(&self, now: Timestamp) -> sqlx::Result<u64> {
-        let ended: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM subscription
-             WHERE status <> 'off' AND end_at_ms IS NOT NULL AND end_at_ms <= ?1 LIMIT 1",
-        )
-        .bind(now.as_millisecond())
-        .fetch_optional(&self.readers)
-        .await?;
-        if ended.is_none() {
+    async fn silence_ended(&self, now: Timestamp) -> Result<u64, Fault> {
+        let looking = move |connection: &_| {
+            let sql = "SELECT 1 FROM subscription
+                       WHERE status <> 'off' AND end_at_ms IS NOT NULL AND end_at_ms <= ?1 LIMIT 1";
+            first(connection, sql, [now.as_millisecond()], |_| Ok(()))
+        };
+        if self.readers.run(looking).await?.is_none() {
             return Ok(0);
         }
-        let silencing = async move |connection: &mut SqliteConnection| {
-            let silenced = sqlx::query(
+        let silencing = move |connection: &_| {
+            let silenced = execute(
+                connection,
                 "UPDATE subscription SET status = 'off', fault = NULL
                  WHERE status <> 'off' AND end_at_ms IS NOT NULL AND end_at_ms <= ?1",
-            )
-            .bind(now.as_millisecond())
-            .execute(&mut *connection)
-            .await?;
-            forget_what_is_owed(connection).await?;
-            Ok(silenced.rows_affected())
+                [now.as_millisecond()],
+            )?;
+            forget_what_is_owed(connection)?;
+            Ok(u64::try_from(silenced).unwrap_or(u64::MAX))
         };
         self.writer.run(silencing).await
     }
 
-    async fn read_subscription(&self, id: &str) -> sqlx::Result<Option<StoredSubscription>> {
-        let row = sqlx::query("SELECT * FROM subscription WHERE subscription_id = ?1")
-            .bind(id)
-            .fetch_optional(&self.readers)
-            .await?;
-        row.as_ref().map(subscription_from).transpose()
+    async fn read_subscription(&self, id: &str) -> Result<Option<StoredSubscription>, Fault> {
+        let id = id.to_owned();
+        let reading = move |connection: &_| {
+            let sql = "SELECT * FROM subscription WHERE subscription_id = ?1";
+            first(connection, sql, [id], subscription_from)
+        };
+        self.readers.run(reading).await
     }
 
     async fn read_due(
@@ -192,102 +180,65 @@ impl SqliteStore {
         now: Timestamp,
         busy: &[String],
         limit: u32,
-    ) -> sqlx::Result<Vec<Delivery>> {
-        let rows = sqlx::query(
-            "SELECT * FROM outbox JOIN subscription USING (subscription_id)
-             WHERE state = 'waiting' AND due_at_ms <= ?1
-               AND status = CASE event_number WHEN 0 THEN 'requested' ELSE 'active' END
-               AND endpoint NOT IN (SELECT value FROM json_each(?2))
-               AND NOT EXISTS (SELECT 1 FROM outbox AS earlier
-                    WHERE earlier.subscription_id = outbox.subscription_id
-                      AND earlier.state = 'waiting'
-                      AND earlier.event_number < outbox.event_number)
-             ORDER BY due_at_ms, outbox_id LIMIT ?3",
-        )
-        .bind(now.as_millisecond())
-        .bind(json(busy))
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(delivery_from).collect()
-    }
-
-    async fn write_try(&self, delivery: i64, at: Timestamp, tried: &Tried) -> sqlx::Result<()> {
-        let (state, due_at, waited, failure) = match tried {
-            Tried::Accepted => ("accepted", at, None, None),
-            Tried::Again { due_at, waited, failure } => {
-                ("waiting", *due_at, Some(*waited), Some(failure.clone()))
-            }
-            Tried::GivenUp { failure } => ("dead", at, None, Some(failure.clone())),
-        };
-        let status = match tried {
-            Tried::Accepted => Some(SubscriptionStatus::Active),
-            Tried::GivenUp { .. } => Some(SubscriptionStatus::Error),
-            Tried::Again { .. } => None,
-        };
-        let waited_ms = waited.map(|waited| i64::try_from(waited.as_millis()).unwrap_or(i64::MAX));
-        let noting = async move |connection: &mut SqliteConnection| {
-            let handshake_of: Option<(String, i64)> = sqlx::query_as(
-                "UPDATE outbox SET state = ?2, due_at_ms = ?3, tries = tries + 1,
-                     waited_ms = coalesce(?4, waited_ms), failure = ?5
-                 WHERE outbox_id = ?1 AND state = 'waiting' RETURNING subscription_id, event_number",
+    ) -> Result<Vec<Delivery>, Fault> {
+        let busy = json(busy);
+        let reading = move |connection: &_| {
+            all(
+                connection,
+                "SELECT * FROM outbox JOIN subscription USING (subscription_id)
+                 WHERE state = 'waiting' AND due_at_ms <= ?1
+                   AND status = CASE event_number WHEN 0 THEN 'requested' ELSE 'active' END
+                   AND endpoint NOT IN (SELECT value FROM json_each(?2))
+                   AND NOT EXISTS (SELECT 1 FROM outbox AS earlier
+                        WHERE earlier.subscription_id = outbox.subscription_id
+                          AND earlier.state = 'waiting'
+                          AND earlier.event_number < outbox.event_number)
+                 ORDER BY due_at_ms, outbox_id LIMIT ?3",
+                params![now.as_millisecond(), busy, limit],
+                delivery_from,
             )
-            .bind(delivery)
-            .bind(state)
-            .bind(due_at.as_millisecond())
-            .bind(waited_ms)
-            .bind(&failure)
-            .fetch_optional(&mut *connection)
-            .await?;
-            if let (Some((subscription_id, 0)), Some(status)) = (handshake_of, status) {
-                sqlx::query(
-                    "UPDATE subscription SET status = ?2, fault = ?3
-                     WHERE subscription_id = ?1 AND status = 'requested'",
-                )
-                .bind(subscription_id)
-                .bind(status.as_str())
-                .bind(failure)
-                .execute(&mut *connection)
-                .await?;
-            }
-            Ok(())
         };
-        self.writer.run(noting).await
+        self.readers.run(reading).await
     }
 
-    async fn read_lines(&self, after: i64, limit: u32) -> sqlx::Result<Vec<OutboxLine>> {
-        let rows = sqlx::query(
-            "SELECT * FROM outbox JOIN subscription USING (subscription_id)
-             WHERE state IN ('waiting', 'dead') AND outbox_id > ?1 ORDER BY outbox_id LIMIT ?2",
-        )
-        .bind(after)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        rows.iter().map(line_from).collect()
+    async fn write_try(&self, delivery: i64, at: Timestamp, tried: &Tried) -> Result<(), Fault> {
+        let tried = tried.clone();
+        self.writer.run(move |connection| note_try(connection, delivery, at, &tried)).await
     }
 
-    async fn revive(&self, places: &[i64], now: Timestamp) -> sqlx::Result<u64> {
+    async fn read_lines(&self, after: i64, limit: u32) -> Result<Vec<OutboxLine>, Fault> {
+        let reading = move |connection: &_| {
+            all(
+                connection,
+                "SELECT * FROM outbox JOIN subscription USING (subscription_id)
+                 WHERE state IN ('waiting', 'dead') AND outbox_id > ?1
+                 ORDER BY outbox_id LIMIT ?2",
+                params![after, limit],
+                line_from,
+            )
+        };
+        self.readers.run(reading).await
+    }
+
+    async fn revive(&self, places: &[i64], now: Timestamp) -> Result<u64, Fault> {
         let places = json(places);
-        let reviving = async move |connection: &mut SqliteConnection| {
-            let revived: Vec<(String, i64)> = sqlx::query_as(
+        let reviving = move |connection: &_| {
+            let revived = all(
+                connection,
                 "UPDATE outbox SET state = 'waiting', tries = 0, waited_ms = 0, due_at_ms = ?2
                  WHERE state = 'dead'
                    AND (?1 = '[]' OR outbox_id IN (SELECT value FROM json_each(?1)))
                  RETURNING subscription_id, event_number",
-            )
-            .bind(places)
-            .bind(now.as_millisecond())
-            .fetch_all(&mut *connection)
-            .await?;
+                params![places, now.as_millisecond()],
+                owed_from,
+            )?;
             for (subscription_id, _) in revived.iter().filter(|(_, number)| *number == 0) {
-                sqlx::query(
+                execute(
+                    connection,
                     "UPDATE subscription SET status = 'requested', fault = NULL
                      WHERE subscription_id = ?1 AND status = 'error'",
-                )
-                .bind(subscription_id)
-                .execute(&mut *connection)
-                .await?;
+                    [subscription_id],
+                )?;
             }
             Ok(u64::try_from(revived.len()).unwrap_or(u64::MAX))
         };
@@ -295,56 +246,89 @@ impl SqliteStore {
     }
 }
 
+fn note_try(
+    connection: &Connection,
+    delivery: i64,
+    at: Timestamp,
+    tried: &Tried,
+) -> Result<(), Fault> {
+    let (state, due_at, waited, failure) = match tried {
+        Tried::Accepted => ("accepted", at, None, None),
+        Tried::Again { due_at, waited, failure } => {
+            ("waiting", *due_at, Some(*waited), Some(failure))
+        }
+        Tried::GivenUp { failure } => ("dead", at, None, Some(failure)),
+    };
+    let status = match tried {
+        Tried::Accepted => Some(SubscriptionStatus::Active),
+        Tried::GivenUp { .. } => Some(SubscriptionStatus::Error),
+        Tried::Again { .. } => None,
+    };
+    let waited_ms = waited.map(|waited| i64::try_from(waited.as_millis()).unwrap_or(i64::MAX));
+    let noted = first(
+        connection,
+        "UPDATE outbox SET state = ?2, due_at_ms = ?3, tries = tries + 1,
+             waited_ms = coalesce(?4, waited_ms), failure = ?5
+         WHERE outbox_id = ?1 AND state = 'waiting' RETURNING subscription_id, event_number",
+        params![delivery, state, due_at.as_millisecond(), waited_ms, failure],
+        owed_from,
+    )?;
+    if let (Some((subscription_id, 0)), Some(status)) = (noted, status) {
+        execute(
+            connection,
+            "UPDATE subscription SET status = ?2, fault = ?3
+             WHERE subscription_id = ?1 AND status = 'requested'",
+            params![subscription_id, status.as_str(), failure],
+        )?;
+    }
+    Ok(())
+}
+
 /// Takes the place of an earlier handshake, whose outcome does not count any more.
-async fn insert_handshake(
-    connection: &mut SqliteConnection,
+fn insert_handshake(
+    connection: &Connection,
     subscription_id: &str,
     at: Timestamp,
-) -> sqlx::Result<()> {
-    sqlx::query("DELETE FROM outbox WHERE subscription_id = ?1 AND event_number = 0")
-        .bind(subscription_id)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query(
+) -> Result<(), Fault> {
+    let forgotten = "DELETE FROM outbox WHERE subscription_id = ?1 AND event_number = 0";
+    execute(connection, forgotten, [subscription_id])?;
+    execute(
+        connection,
         "INSERT INTO outbox (subscription_id, event_number, happened_at_ms, state, due_at_ms)
          VALUES (?1, 0, ?2, 'waiting', ?2)",
+        params![subscription_id, at.as_millisecond()],
     )
-    .bind(subscription_id)
-    .bind(at.as_millisecond())
-    .execute(connection)
-    .await
-    .map(|_| ())
+    .map(drop)
 }
 
 /// What is owed to those that are off is not wanted any more, what was given up neither.
-async fn forget_what_is_owed(connection: &mut SqliteConnection) -> sqlx::Result<()> {
-    sqlx::query(
+fn forget_what_is_owed(connection: &Connection) -> Result<(), Fault> {
+    execute(
+        connection,
         "UPDATE outbox SET state = 'unwanted' WHERE state IN ('waiting', 'dead')
          AND subscription_id IN (SELECT subscription_id FROM subscription WHERE status = 'off')",
+        [],
     )
-    .execute(connection)
-    .await
-    .map(|_| ())
-}
-
-/// A list as the text of a JSON array, of which SQL makes rows.
-fn json<T: serde::Serialize>(list: &[T]) -> String {
-    serde_json::to_string(list).unwrap_or_else(|_| "[]".to_owned())
+    .map(drop)
 }
 
 fn list<T: serde::de::DeserializeOwned>(
-    row: &SqliteRow,
+    row: &Row<'_>,
     column: &'static str,
-) -> sqlx::Result<Vec<T>> {
+) -> Result<Vec<T>, Fault> {
     serde_json::from_str(&row::text(row, column)?).map_err(row::unreadable(column))
 }
 
-fn count(row: &SqliteRow, column: &'static str) -> sqlx::Result<u64> {
-    let number: i64 = row.try_get(column)?;
-    u64::try_from(number).map_err(row::unreadable(column))
+fn count(row: &Row<'_>, column: &'static str) -> Result<u64, Fault> {
+    u64::try_from(row::value::<i64>(row, column)?).map_err(row::unreadable(column))
 }
 
-fn subscription_from(row: &SqliteRow) -> sqlx::Result<StoredSubscription> {
+/// Whose a row is, and the number of its event.
+fn owed_from(row: &Row<'_>) -> Result<(String, u64), Fault> {
+    Ok((row::text(row, "subscription_id")?, count(row, "event_number")?))
+}
+
+fn subscription_from(row: &Row<'_>) -> Result<StoredSubscription, Fault> {
     let status = SubscriptionStatus::parse(&row::text(row, "status")?);
     Ok(StoredSubscription {
         record: SubscriptionRecord {
@@ -360,13 +344,13 @@ fn subscription_from(row: &SqliteRow) -> sqlx::Result<StoredSubscription> {
             resource: row::text(row, "resource")?,
         },
         status: status.ok_or(()).map_err(row::unreadable("status"))?,
-        is_deleted: row.try_get("is_deleted")?,
+        is_deleted: row::value(row, "is_deleted")?,
         events: count(row, "last_event")?,
         fault: row::maybe_text(row, "fault")?,
     })
 }
 
-fn delivery_from(row: &SqliteRow) -> sqlx::Result<Delivery> {
+fn delivery_from(row: &Row<'_>) -> Result<Delivery, Fault> {
     let number = count(row, "event_number")?;
     let owed = if number == 0 {
         Owed::Handshake
@@ -379,7 +363,7 @@ fn delivery_from(row: &SqliteRow) -> sqlx::Result<Delivery> {
         }
     };
     Ok(Delivery {
-        id: row.try_get("outbox_id")?,
+        id: row::value(row, "outbox_id")?,
         subscription: subscription_from(row)?,
         owed,
         waited: Duration::from_millis(count(row, "waited_ms")?),
@@ -387,10 +371,10 @@ fn delivery_from(row: &SqliteRow) -> sqlx::Result<Delivery> {
     })
 }
 
-fn line_from(row: &SqliteRow) -> sqlx::Result<OutboxLine> {
+fn line_from(row: &Row<'_>) -> Result<OutboxLine, Fault> {
     let event_number = count(row, "event_number")?;
     Ok(OutboxLine {
-        id: row.try_get("outbox_id")?,
+        id: row::value(row, "outbox_id")?,
         subscription_id: row::text(row, "subscription_id")?,
         client: row::text(row, "client")?,
         event_number,
@@ -460,7 +444,7 @@ impl Outbox for SqliteStore {
         case_id: &'a CaseId,
         answer_number: u32,
     ) -> StoreFuture<'a, Option<CaseFile>> {
-        attempt!("read a case as it was", self.read_case_then(case_id, Some(answer_number)))
+        attempt!("read a case as it was", self.read_case(case_id, Some(answer_number)))
     }
 
     fn outbox_lines(&self, after: i64, limit: u32) -> StoreFuture<'_, Vec<OutboxLine>> {

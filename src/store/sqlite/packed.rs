@@ -4,10 +4,10 @@
 //! text; new rows have the packed bytes, and an empty text.
 
 use lz4_flex::block;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use rusqlite::Row;
 
 use super::row::{self, unreadable};
+use crate::store::error::Fault;
 
 /// No LZ4 block unpacks to more than this many times its length, and a few bytes.
 const MOST_GROWTH: usize = 255;
@@ -19,19 +19,19 @@ pub(super) fn pack(text: &str) -> Vec<u8> {
 
 /// The text of a row, from whichever of its two columns holds it.
 pub(super) fn text(
-    row: &SqliteRow,
+    row: &Row<'_>,
     column: &'static str,
     packed: &'static str,
-) -> sqlx::Result<String> {
-    match row.try_get::<Option<&[u8]>, _>(packed)? {
+) -> Result<String, Fault> {
+    match maybe_text(row, packed)? {
         None => row::text(row, column),
-        Some(bytes) => unpack(bytes).ok_or(()).map_err(unreadable(packed)),
+        Some(text) => Ok(text),
     }
 }
 
 /// The text of a packed column that may be empty.
-pub(super) fn maybe_text(row: &SqliteRow, packed: &'static str) -> sqlx::Result<Option<String>> {
-    let bytes = row.try_get::<Option<&[u8]>, _>(packed)?;
+pub(super) fn maybe_text(row: &Row<'_>, packed: &'static str) -> Result<Option<String>, Fault> {
+    let bytes = row.get_ref(packed)?.as_blob_or_null().map_err(unreadable(packed))?;
     bytes.map(|bytes| unpack(bytes).ok_or(()).map_err(unreadable(packed))).transpose()
 }
 

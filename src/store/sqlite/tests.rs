@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use super::statement::execute;
 use super::*;
 use crate::store::contract::{approved, case_id, outbox_contract, store_contract, submission};
 
@@ -23,18 +24,17 @@ async fn open_outbox() -> (TempDir, Arc<SqliteStore>) {
 
 outbox_contract!(open_outbox);
 
-/// Runs SQL on a file that no store has open for writing at the moment.
-async fn run_sql(folder: &Path, sql: &'static str) -> Result<u64, sqlx::Error> {
-    use sqlx::Connection as _;
-    let options = SqliteConnectOptions::new().filename(folder.join(FILE_NAME));
-    let mut connection = options.connect().await?;
-    let done = sqlx::query(sql).execute(&mut connection).await?;
-    connection.close().await?;
-    Ok(done.rows_affected())
+/// Runs SQL on a file on a connection of its own.
+fn run_sql(folder: &Path, sql: &str) -> rusqlite::Result<usize> {
+    Connection::open(folder.join(FILE_NAME))?.execute(sql, [])
+}
+
+fn counted(connection: &Connection, sql: &str) -> Result<i64, Fault> {
+    one(connection, sql, [], |row| Ok(row.get(0)?))
 }
 
 async fn count(store: &SqliteStore, sql: &'static str) -> i64 {
-    sqlx::query_scalar(sql).fetch_one(&store.readers).await.unwrap()
+    store.readers.run(|connection| counted(connection, sql)).await.unwrap()
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_file_of_a_newer_release_is_refused() {
     SqliteStore::open(folder.path()).await.unwrap().close().await.unwrap();
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum,
                  execution_time) VALUES (999, 'of tomorrow', TRUE, x'00', 0)";
-    run_sql(folder.path(), newer).await.unwrap();
+    run_sql(folder.path(), newer).unwrap();
 
     let error = SqliteStore::open(folder.path()).await.unwrap_err();
     assert!(matches!(error, StoreError::NewerSchema { found: 999, known: 6 }), "{error:?}");
@@ -152,11 +152,14 @@ async fn a_dropped_future_leaves_everything_or_nothing() {
 async fn jobs_that_wait_share_a_commit_and_one_that_fails_is_undone_alone() {
     let folder = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteStore::open(folder.path()).await.unwrap());
-    let (go, wait) = tokio::sync::oneshot::channel::<()>();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let (begun, begins) = tokio::sync::oneshot::channel::<()>();
     let holding = Arc::clone(&store);
     let held = tokio::spawn(async move {
-        holding.writer.run(async move |_: &mut SqliteConnection| Ok(wait.await.is_ok())).await
+        let job = move |_: &_| Ok(begun.send(()).is_ok() && wait.recv().is_ok());
+        holding.writer.run(job).await
     });
+    begins.await.unwrap();
     // The first job is alone in its transaction; those that come meanwhile wait together.
     let mut jobs = Vec::new();
     for number in 0..20_u32 {
@@ -171,11 +174,11 @@ async fn jobs_that_wait_share_a_commit_and_one_that_fails_is_undone_alone() {
     }
     // Whoever reads while the last job runs sees none of those before it.
     let (reader, file) = (Arc::clone(&store), folder.path().join(FILE_NAME));
-    let job = async move |_: &mut SqliteConnection| {
-        let mut apart = SqliteConnectOptions::new().filename(file).connect().await?;
-        sqlx::query_scalar("SELECT count(*) FROM prior_auth_case").fetch_one(&mut apart).await
+    let job = move |_: &_| {
+        let apart = Connection::open(file)?;
+        counted(&apart, "SELECT count(*) FROM prior_auth_case")
     };
-    let last = tokio::spawn(async move { reader.writer.run::<i64>(job).await });
+    let last = tokio::spawn(async move { reader.writer.run(job).await });
     tokio::task::yield_now().await;
     go.send(()).unwrap();
     assert!(held.await.unwrap().unwrap());
@@ -232,14 +235,12 @@ async fn bodies_that_an_older_release_stored_are_read_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).await.unwrap();
     store.save_submission(&submission("first", 'a', 0)).await.unwrap();
-    run_sql(folder.path(), "UPDATE submission SET body = 'as it was', body_packed = NULL")
-        .await
-        .unwrap();
+    run_sql(folder.path(), "UPDATE submission SET body = 'as it was', body_packed = NULL").unwrap();
     let file = store.case(&case_id("first")).await.unwrap().unwrap();
     assert_eq!(file.submission.body, "as it was");
     let received = store.received_requests(None, 9).await.unwrap();
     assert_eq!(received[0].body, "as it was");
-    run_sql(folder.path(), "UPDATE submission SET body_packed = x'ffffffff00'").await.unwrap();
+    run_sql(folder.path(), "UPDATE submission SET body_packed = x'ffffffff00'").unwrap();
     let error = store.case(&case_id("first")).await.unwrap_err();
     assert!(matches!(error, StoreError::Unreadable { .. }), "{error:?}");
 }
@@ -251,7 +252,7 @@ async fn the_audit_cannot_be_changed_or_deleted() {
     store.save_submission(&submission("first", 'a', 0)).await.unwrap();
     store.close().await.unwrap();
     for sql in ["UPDATE audit SET actor = 'nobody'", "DELETE FROM audit"] {
-        let error = run_sql(folder.path(), sql).await.unwrap_err();
+        let error = run_sql(folder.path(), sql).unwrap_err();
         assert!(error.to_string().contains("the audit is only added to"), "{error}");
     }
 }
@@ -260,17 +261,15 @@ async fn the_audit_cannot_be_changed_or_deleted() {
 async fn commits_are_synced_and_readers_cannot_write() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).await.unwrap();
-    let asking = async |connection: &mut SqliteConnection| {
-        let mode: String =
-            sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&mut *connection).await?;
-        let synced: i64 =
-            sqlx::query_scalar("PRAGMA synchronous").fetch_one(&mut *connection).await?;
-        let keys: i64 = sqlx::query_scalar("PRAGMA foreign_keys").fetch_one(connection).await?;
-        Ok((mode, synced, keys))
+    let asking = |connection: &Connection| {
+        let mode: String = one(connection, "PRAGMA journal_mode", [], |row| Ok(row.get(0)?))?;
+        let (synced, keys) = ("PRAGMA synchronous", "PRAGMA foreign_keys");
+        Ok((mode, counted(connection, synced)?, counted(connection, keys)?))
     };
     let (mode, synced, keys) = store.writer.run(asking).await.unwrap();
     assert_eq!((mode.as_str(), synced, keys), ("wal", 2, 1));
-    let write = sqlx::query("DELETE FROM number_series").execute(&store.readers).await;
+    let writing = |connection: &_| execute(connection, "DELETE FROM number_series", []);
+    let write = store.readers.run(writing).await;
     assert!(write.is_err(), "{write:?}");
 }
 
@@ -293,7 +292,7 @@ async fn an_unreadable_value_is_named_by_its_column_only() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).await.unwrap();
     store.save_submission(&submission("first", 'a', 0)).await.unwrap();
-    run_sql(folder.path(), "UPDATE answer_line SET policy_edition = 'secret'").await.unwrap();
+    run_sql(folder.path(), "UPDATE answer_line SET policy_edition = 'secret'").unwrap();
     let error = store.case(&case_id("first")).await.unwrap_err();
     let text = format!("{error:?}");
     assert!(matches!(error, StoreError::Unreadable { .. }), "{text}");
@@ -335,4 +334,70 @@ async fn opened_to_read_nothing_is_written_while_another_serves() {
     assert!(SqliteStore::is_in(folder.path()));
     let again = SqliteStore::open_to_read(folder.path()).await.unwrap();
     assert_eq!(again.received_requests(None, 9).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_that_panics_fails_alone_and_the_next_one_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).await.unwrap();
+    let panicking = |connection: &_| {
+        execute(connection, "UPDATE number_series SET next_number = 99", [])?;
+        panic!("a job that panics")
+    };
+    let failed = store.writer.run::<()>(panicking).await.unwrap_err();
+    assert!(matches!(failed, Fault::Failed(_)), "{failed:?}");
+    assert_eq!(store.reserve_numbers(NumberSeries::Reference, 1).await.unwrap(), 1..2);
+    for _ in 0..=READERS {
+        let failed = store.readers.run::<()>(|_| panic!("a read that panics")).await.unwrap_err();
+        assert!(matches!(failed, Fault::Failed(_)), "{failed:?}");
+    }
+    store.ready().await.unwrap();
+}
+
+/// Panics where nobody expects it: when what a job came to is thrown away.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::current().name() != Some("store-writer"), "a bomb");
+    }
+}
+
+#[tokio::test]
+async fn a_store_whose_writer_is_gone_is_not_ready() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).await.unwrap();
+    store.ready().await.unwrap();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let mut waiting = Box::pin(store.writer.run(move |_| Ok(wait.recv().map(|()| Bomb))));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(waiting.as_mut().poll(&mut context).is_pending());
+    // Nobody is there to take it, so that it goes off where it was made.
+    drop(waiting);
+    go.send(()).unwrap();
+    let written = store.reserve_numbers(NumberSeries::Reference, 1).await;
+    assert!(matches!(written, Err(StoreError::Closed { .. })), "{written:?}");
+    let ready = store.ready().await;
+    assert!(matches!(ready, Err(StoreError::Closed { .. })), "{ready:?}");
+}
+
+#[tokio::test]
+async fn numbers_are_reserved_on_disk_before_they_are_used_and_few_are_left_unused() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores = [
+        SqliteStore::open(folder.path()).await.unwrap(),
+        SqliteStore::open(folder.path()).await.unwrap(),
+    ];
+    let mut taken = std::collections::HashSet::new();
+    for round in 0..300_i64 {
+        let store = &stores[usize::try_from(round % 2).unwrap()];
+        let number = store.reserve_numbers(NumberSeries::Reference, 1).await.unwrap().start;
+        assert!(taken.insert(number), "{number} was handed out twice");
+        let next = "SELECT next_number FROM number_series WHERE series = 'reference'";
+        let next = count(store, next).await;
+        assert!(i64::try_from(number).unwrap() < next, "{number} is not reserved");
+        // Each of the two has at most as many left as it had used, and never more than a block.
+        let unused = next - 1 - (round + 1);
+        assert!(unused <= (round + 1).min(2 * 63), "{unused} unused after {}", round + 1);
+    }
 }

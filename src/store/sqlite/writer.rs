@@ -6,18 +6,18 @@
 //! Nobody is answered before the commit is on the disk.
 //!
 //! A job that was queued runs to its end, whether or not its caller still waits for it.
+//! A job that panics has failed; the next one runs.
 //!
-//! The writer has a thread of its own: on the threads that decide requests, every step of a
-//! transaction would wait for a whole decision, and the lock would be held all the while.
+//! The writer has a thread of its own, on which a job runs as a whole: on the threads that decide
+//! requests, the lock would be held all the while that a decision takes.
 
-use std::future::Future;
-use std::pin::Pin;
-
-use sqlx::{Connection, SqliteConnection};
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::PATIENCE;
-use crate::store::error::is_busy;
+use super::fault::caught;
+use super::statement::execute;
+use crate::store::error::Fault;
 
 /// How many jobs wait at most; a caller waits until there is room for its own.
 const MOST_WAITING: usize = 256;
@@ -33,28 +33,26 @@ pub(super) struct Writer {
 enum Order {
     Run(Job),
     /// Finish what is queued, then close the file and say so.
-    Close(oneshot::Sender<sqlx::Result<()>>),
+    Close(oneshot::Sender<Result<(), Fault>>),
 }
 
 /// A job, which is given its connection, or why it has none.
-type Job = Box<dyn for<'c> FnOnce(sqlx::Result<&'c mut SqliteConnection>) -> Running<'c> + Send>;
-type Running<'c> = Pin<Box<dyn Future<Output = Ended> + 'c>>;
+type Job = Box<dyn FnOnce(Result<&Connection, Fault>) -> Ended + Send>;
 
 /// A job that ran and whose caller still has to be told.
 struct Ended {
     succeeded: bool,
     /// Tells the caller what came of the job, or why its transaction was lost.
-    tell: Box<dyn FnOnce(sqlx::Result<()>)>,
+    tell: Box<dyn FnOnce(Result<(), Fault>)>,
 }
 
 impl Writer {
     /// Starts the thread that writes.
-    pub(super) fn start(connection: SqliteConnection) -> std::io::Result<Writer> {
+    pub(super) fn start(connection: Connection) -> std::io::Result<Writer> {
         let (queue, orders) = mpsc::channel(MOST_WAITING);
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || runtime.block_on(serve(connection, orders)))?;
+            .spawn(move || serve(connection, orders))?;
         Ok(Writer { queue })
     }
 
@@ -63,42 +61,42 @@ impl Writer {
         Writer { queue: mpsc::channel(1).0 }
     }
 
+    /// Whether there is somebody who takes jobs.
+    pub(super) fn is_there(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
     /// Runs a job; what it comes to, once that is on the disk.
     ///
     /// A job that fails leaves nothing.
     ///
     /// # Errors
-    /// Those of the job and of the database; `PoolTimedOut` where too many wait, and `PoolClosed`
-    /// after [`Writer::close`].
+    /// Those of the job and of the database; [`Fault::Busy`] where too many wait, and
+    /// [`Fault::Closed`] after [`Writer::close`].
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        job: impl AsyncFnOnce(&mut SqliteConnection) -> sqlx::Result<T> + Send + 'static,
-    ) -> sqlx::Result<T> {
+        job: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            Box::pin(async move {
-                let outcome = match connection {
-                    Ok(connection) => job(connection).await,
-                    Err(error) => Err(error),
-                };
-                let succeeded = outcome.is_ok();
-                // A caller that went away needs no answer.
-                let tell = Box::new(move |committed: sqlx::Result<()>| {
-                    drop(answer.send(outcome.and_then(|value| committed.map(|()| value))));
-                });
-                Ended { succeeded, tell }
-            })
+            let outcome = connection.and_then(|connection| caught(|| job(connection)));
+            let succeeded = outcome.is_ok();
+            // A caller that went away needs no answer.
+            let tell = Box::new(move |committed: Result<(), Fault>| {
+                drop(answer.send(outcome.and_then(|value| committed.map(|()| value))));
+            });
+            Ended { succeeded, tell }
         });
         match tokio::time::timeout(PATIENCE, self.queue.send(Order::Run(job))).await {
-            Err(_) => return Err(sqlx::Error::PoolTimedOut),
-            Ok(Err(_)) => return Err(sqlx::Error::PoolClosed),
+            Err(_) => return Err(Fault::Busy),
+            Ok(Err(_)) => return Err(Fault::Closed),
             Ok(Ok(())) => {}
         }
-        answered.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+        answered.await.map_err(|_| Fault::Closed)?
     }
 
     /// Finishes what is queued, brings the file into order and closes it; at once if it is closed.
-    pub(super) async fn close(&self) -> sqlx::Result<()> {
+    pub(super) async fn close(&self) -> Result<(), Fault> {
         let (answer, answered) = oneshot::channel();
         if self.queue.send(Order::Close(answer)).await.is_err() {
             return Ok(());
@@ -108,10 +106,10 @@ impl Writer {
     }
 }
 
-async fn serve(mut connection: SqliteConnection, mut orders: mpsc::Receiver<Order>) {
+fn serve(connection: Connection, mut orders: mpsc::Receiver<Order>) {
     let mut waiting = Vec::with_capacity(MOST_TOGETHER);
     let mut told_to_close = None;
-    while orders.recv_many(&mut waiting, MOST_TOGETHER).await > 0 {
+    while orders.blocking_recv_many(&mut waiting, MOST_TOGETHER) > 0 {
         let mut jobs = Vec::with_capacity(waiting.len());
         for order in waiting.drain(..) {
             match order {
@@ -123,57 +121,55 @@ async fn serve(mut connection: SqliteConnection, mut orders: mpsc::Receiver<Orde
             }
         }
         if !jobs.is_empty() {
-            run_together(&mut connection, jobs).await;
+            run_together(&connection, jobs);
         }
     }
-    let ordered = execute(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await;
-    let closed = connection.close().await;
+    let ordered = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    let closed = connection.close().map_err(|(_, error)| error);
     if let Some(answer) = told_to_close {
-        drop(answer.send(ordered.and(closed)));
+        drop(answer.send(ordered.and(closed).map_err(Fault::from)));
     }
 }
 
 /// One transaction: the jobs, a commit, and then the answers.
-async fn run_together(connection: &mut SqliteConnection, jobs: Vec<Job>) {
+fn run_together(connection: &Connection, jobs: Vec<Job>) {
+    let step = |sql| execute(connection, sql, []).map(drop);
     // The lock is held from the start: a check and the write that depends on it belong together.
-    let mut whole = execute(connection, "BEGIN IMMEDIATE; SAVEPOINT job").await;
+    let mut whole = step("BEGIN IMMEDIATE").and_then(|()| step("SAVEPOINT job"));
     let mut ended = Vec::with_capacity(jobs.len());
     for job in jobs {
-        if let Err(error) = &whole {
-            ended.push(job(Err(alike(error))).await);
+        if let Err(fault) = &whole {
+            ended.push(job(Err(alike(fault))));
             continue;
         }
-        let job = job(Ok(&mut *connection)).await;
-        // In one step, as each is a turn on the thread that SQLite runs on.
-        let end = if job.succeeded { "RELEASE job; SAVEPOINT job" } else { "ROLLBACK TO job" };
-        ended.push(job);
+        let job = job(Ok(connection));
         // SQLite ends the whole transaction by itself when, for example, the disk is full. Then
         // there is no savepoint any more, and what the jobs before did is lost too.
-        whole = execute(connection, end).await;
+        whole = if job.succeeded {
+            step("RELEASE job").and_then(|()| step("SAVEPOINT job"))
+        } else {
+            step("ROLLBACK TO job")
+        };
+        ended.push(job);
     }
-    if whole.is_ok() {
-        whole = execute(connection, "COMMIT").await;
-    }
+    whole = whole.and_then(|()| step("COMMIT"));
     if whole.is_err() {
         // Fails where there is nothing left to roll back.
-        drop(execute(connection, "ROLLBACK").await);
+        drop(step("ROLLBACK"));
     }
     for job in ended {
         (job.tell)(whole.as_ref().copied().map_err(alike));
     }
 }
 
-async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> sqlx::Result<()> {
-    sqlx::query(sql).execute(connection).await.map(|_| ())
-}
-
-/// The failure of a transaction, for each of those who shared it.
-fn alike(error: &sqlx::Error) -> sqlx::Error {
-    match error {
-        sqlx::Error::Database(database) if is_busy(database.as_ref()) => sqlx::Error::PoolTimedOut,
-        sqlx::Error::PoolTimedOut => sqlx::Error::PoolTimedOut,
-        sqlx::Error::WorkerCrashed => sqlx::Error::WorkerCrashed,
-        // `sqlx::Error` may grow: what we do not know is a failure. Its text holds no value.
-        other => sqlx::Error::Io(std::io::Error::other(other.to_string())),
+/// The failure of a transaction, for each of those who shared it: no rule that one of them broke
+/// is the rule of all.
+fn alike(fault: &Fault) -> Fault {
+    match fault {
+        Fault::Busy => Fault::Busy,
+        Fault::Closed => Fault::Closed,
+        Fault::Rule(text) | Fault::Unreadable(text) | Fault::Failed(text) => {
+            Fault::Failed(text.clone())
+        }
     }
 }

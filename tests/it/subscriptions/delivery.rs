@@ -93,8 +93,7 @@ fn told_to_stop_it_waits_for_what_is_on_its_way_and_notes_it() {
     assert!(comes_true(|| is_there.load(Ordering::SeqCst)));
     let folder = server.stopped();
     let states = "SELECT state FROM outbox ORDER BY event_number";
-    let runtime = Runtime::new().unwrap();
-    let left = runtime.block_on(crate::harness::texts(&folder.path().join("data"), states));
+    let left = crate::harness::texts(&folder.path().join("data"), states);
     assert_eq!(left, ["accepted", "accepted", "waiting"]);
     assert_eq!(receiver.accepted_numbers(), [1]);
 }
@@ -209,10 +208,8 @@ fn a_kill_loses_no_event_and_gives_no_number_twice() {
     assert!(comes_true(|| shown(&server)["status"] == "active"));
     let submit = format!("{}/pas/2.2.1/Claim/$submit", server.base);
     post(&runtime, submit, FHIR_JSON, fixture(PENDED)).good();
-    let cases = runtime.block_on(crate::harness::texts(
-        &folder.path().join("data"),
-        "SELECT case_id FROM prior_auth_case",
-    ));
+    let cases =
+        crate::harness::texts(&folder.path().join("data"), "SELECT case_id FROM prior_auth_case");
     let mut recorded = 0_u64;
     for round in 0..4 {
         is_up.store(round % 2 == 0, Ordering::Relaxed);
