@@ -12,6 +12,7 @@ pub mod coverage;
 pub mod dossier;
 pub mod evidence;
 mod faults;
+pub mod gathered;
 pub mod order;
 pub mod pas_request;
 pub mod payer;

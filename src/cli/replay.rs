@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::difference::{Difference, Judged};
 use super::evaluate::Format;
 use super::requests::Request;
+use crate::intake::gathered::Gathered;
 use crate::policy::Rulebook;
 use crate::service::payer_facts::take_held_then;
 use crate::service::world::day_of;
@@ -85,8 +86,11 @@ impl Replay<'_> {
         order: Option<&str>,
     ) -> anyhow::Result<()> {
         let as_of = then.inputs.as_ref().map_or(day_of(then.given_at), |it| it.judged_on);
+        let gathered: Option<Gathered> =
+            then.gathered.as_deref().map(serde_json::from_str).transpose()?;
+        let gathered = gathered.unwrap_or_default();
         let mut request =
-            Request::read_with(then.request.as_bytes(), &then.fetched, &self.rules.plan, as_of)
+            Request::read_with(then.request.as_bytes(), &gathered, &self.rules.plan, as_of)
                 .map_err(|_| anyhow!("the stored request cannot be read any more"))?;
         match &then.inputs {
             None => report.note("what the payer held then is not on file: an older release judged"),

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::cds::HookRequest;
-use crate::fhir::{Document, Fault, Node, Rules};
+use crate::fhir::{Document, Fault, Rules};
 use crate::intake::dossier::{Dossier, HookFile};
+use crate::intake::gathered::{Gathered, received};
 use crate::intake::pas_request::{PasRequest, Profile};
 use crate::policy::{Plan, Rulebook, Verdict, evaluate};
 use crate::terms::Day;
@@ -114,7 +115,7 @@ impl Request {
     /// # Errors
     /// Each fault as `place: text`, joined by `; `.
     pub fn read(bytes: &[u8], plan: &Plan, as_of: Day) -> Result<Request, String> {
-        Request::read_with(bytes, &[], plan, as_of)
+        Request::read_with(bytes, &Gathered::default(), plan, as_of)
     }
 
     /// Reads a body with what the client's FHIR server gave for it.
@@ -123,20 +124,18 @@ impl Request {
     /// As [`Request::read`].
     pub fn read_with(
         bytes: &[u8],
-        fetched: &[String],
+        gathered: &Gathered,
         plan: &Plan,
         as_of: Day,
     ) -> Result<Request, String> {
         let lenient = Document::parse(bytes, Rules::Lenient).map_err(|faults| in_words(&faults))?;
         if HookRequest::is_one(lenient.root()) {
             let call = HookRequest::read(lenient.root()).map_err(|error| error.to_string())?;
-            let fetched: Vec<Document<'_>> = fetched
-                .iter()
-                .filter_map(|text| Document::parse(text.as_bytes(), Rules::Lenient).ok())
-                .collect();
-            let roots: Vec<Received<'_>> = fetched.iter().map(|it| Received { kind: "", node: it.root() }).collect();
-            let file = HookFile::of(&call, &roots);
-            return Ok(Request { kind: Kind::CdsHooks, dossier: file.dossier(plan, as_of) });
+            let documents = gathered.documents();
+            let file = HookFile::of(&call, &received(&documents));
+            let mut dossier = file.dossier(plan, as_of);
+            gathered.tell(&mut dossier, &file);
+            return Ok(Request { kind: Kind::CdsHooks, dossier });
         }
         let document = Document::parse(bytes, Rules::Fhir).map_err(|faults| in_words(&faults))?;
         let request =

@@ -37,7 +37,7 @@ pub struct Fetched {
     /// The type that was asked for; whatever else is in it does not count.
     pub kind: Box<str>,
     /// The text, which passed the walk of [`crate::fhir::Rules::Lenient`].
-    pub text: Vec<u8>,
+    pub text: String,
 }
 
 impl std::fmt::Debug for Fetched {
@@ -181,6 +181,7 @@ impl Asking {
                 Err(_) => return Err(Failure::TooSlow),
             };
             let read = answer::read(wish, &text)?;
+            let text = String::from_utf8(text).map_err(|_| Failure::NotJson)?;
             fetched.push(Fetched { kind: wish.kind().into(), text });
             if let Some(lacks) = read.lacks {
                 return Err(lacks);

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use crate::terms::When;
 
 /// A record's place in the request: facts about the same resource share it.
@@ -68,7 +70,7 @@ impl Source {
 ///
 /// Not the same as records that are not there. What is known stays known; only what rests on having
 /// read everything does not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unread {
     /// The resource type.
     pub kind: Box<str>,
@@ -79,7 +81,7 @@ pub struct Unread {
 /// Something in the request that could not be used: data lost on the way to a fact.
 ///
 /// A gap never decides; it explains why an expected fact is not there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// The resource.
     pub resource: Box<str>,

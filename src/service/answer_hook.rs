@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::gather::{self, received};
+use super::gather;
 use super::hook_record::Answered;
 use super::judge_orders::{Call, Judged};
 use super::world::day_of;
@@ -13,6 +13,7 @@ use crate::hooks;
 use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
 use crate::intake::dossier::HookFile;
+use crate::intake::gathered::received;
 use crate::render::crd::{self, Card, HookAnswer, OrderAnswer};
 
 /// How a hook call ended without an answer.
@@ -112,7 +113,7 @@ impl Service {
             version,
             hook_instance: request.hook_instance.as_deref(),
             document: &document,
-            fetched: Vec::new(),
+            gathered: &gathered,
             inputs: self.inputs(as_of, on_hand.held),
             judged: &judged,
             cards: shown,

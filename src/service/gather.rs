@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use super::Service;
 use crate::cds::HookRequest;
 use crate::ehr::{Access, Closed, Ehr, Failed, Failure, Fetched, Harvest, Visit, Wish};
-use crate::facts::{CoverageLack, CoverageStanding, Gap, Source, SourceKind, Unread, Unusable};
-use crate::fhir::{Document, Node, Rules};
+use crate::facts::{Gap, Unread};
+use crate::fhir::Node;
 use crate::ig::CrdVersion;
-use crate::intake::dossier::{Dossier, HookFile, Received};
+use crate::intake::dossier::HookFile;
+use crate::intake::gathered::{Answer, Gathered, received, trees};
 pub(super) use wanted::Templates;
 use wanted::Wanted;
 
@@ -32,103 +33,6 @@ pub(super) struct Call<'c, 'd> {
     pub(super) arrived: Instant,
 }
 
-/// What came of asking.
-#[derive(Debug, Default)]
-pub(super) struct Gathered {
-    fetched: Vec<Fetched>,
-    unread: Vec<Unread>,
-    gaps: Vec<Gap>,
-}
-
-impl Gathered {
-    /// What was received, as trees.
-    pub(super) fn documents(&self) -> Vec<(&str, Document<'_>)> {
-        parsed(&self.fetched)
-    }
-
-    /// Whether something of a kind could not be read.
-    pub(super) fn lacks(&self, kind: &str) -> Option<&Unread> {
-        self.unread.iter().find(|it| &*it.kind == kind)
-    }
-
-    /// Says in a dossier what could not be had.
-    pub(super) fn tell(&self, dossier: &mut Dossier, file: &HookFile<'_>) {
-        dossier.evidence.unread.clone_from(&self.unread);
-        dossier.gaps.extend(self.gaps.iter().cloned());
-        for (item, asked) in dossier.items.iter_mut().zip(&file.asked) {
-            let CoverageStanding::Unusable(unusable) = &mut item.coverage else { continue };
-            let unread = self.unread_coverage(file, asked.place);
-            if let Some(unread) = unread.filter(|_| unusable.lack == CoverageLack::NotOurs) {
-                *unusable = unread;
-            }
-        }
-    }
-
-    /// Whether a coverage of an order is known by its name and could not be read: then that is
-    /// what is said, and it is nobody's fault who sent the call.
-    pub(super) fn hides_coverage(&self, file: &HookFile<'_>) -> bool {
-        file.asked.iter().any(|asked| self.unread_coverage(file, asked.place).is_some())
-    }
-
-    /// The coverage that the order at `place` names, where it could not be read; or one that was,
-    /// and who pays by it could not.
-    fn unread_coverage(&self, file: &HookFile<'_>, place: usize) -> Option<Unusable> {
-        let pool = &file.pool;
-        let unusable = |unread: &Unread, name: String| Unusable {
-            why: format!("the coverage could not be read: {}", unread.why),
-            lack: CoverageLack::Unread,
-            source: Some(Source {
-                resource: name.into(),
-                element: "Coverage".into(),
-                date: None,
-                kind: SourceKind::Request,
-            }),
-        };
-        if let Some(unread) = self.lacks("Coverage") {
-            let named = pool.entry(place)?.node.each("insurance");
-            let mut named = named.filter_map(|it| it.text_of("reference"));
-            let hidden = named.find(|it| pool.resolve(it, place).is_none())?;
-            return Some(unusable(unread, hidden.into_owned()));
-        }
-        let unread = self.lacks("Organization")?;
-        let is_hidden = |coverage: &usize| {
-            let payors = pool.entry(*coverage).map(|entry| entry.node.each("payor"));
-            let mut payors = payors.into_iter().flatten();
-            payors.any(|it| it.get("reference").is_some() && pool.follow(it, *coverage).is_none())
-        };
-        let coverage = file.coverages(place).into_iter().find(is_hidden)?;
-        Some(unusable(unread, pool.entry(coverage)?.name()))
-    }
-
-    fn fail_all(&mut self, wishes: Vec<Wish>, why: Failure) {
-        for wish in wishes {
-            self.fail(&Failed { wish, why });
-        }
-    }
-
-    fn fail(&mut self, failed: &Failed) {
-        let Failed { wish, why } = failed;
-        self.gaps.push(Gap { resource: wish.name().into(), why: why.to_string().into() });
-        if why.is_technical() && self.lacks(wish.kind()).is_none() {
-            self.unread.push(Unread { kind: wish.kind().into(), why: why.to_string().into() });
-        }
-    }
-}
-
-/// The trees of what was received, as an intake takes them.
-pub(super) fn received<'d>(documents: &'d [(&'d str, Document<'d>)]) -> Vec<Received<'d>> {
-    documents.iter().map(|(kind, it)| Received { kind, node: it.root() }).collect()
-}
-
-/// The trees of what was received.
-fn parsed(fetched: &[Fetched]) -> Vec<(&str, Document<'_>)> {
-    // Every text passed the same walk before.
-    let parsed = fetched
-        .iter()
-        .filter_map(|it| Some((&*it.kind, Document::parse(&it.text, Rules::Lenient).ok()?)));
-    parsed.collect()
-}
-
 impl Service {
     /// Fetches what `file` lacks; returns before the call's deadline, with what is there by then.
     pub(super) async fn gather(&self, call: Call<'_, '_>, file: &HookFile<'_>) -> Gathered {
@@ -140,11 +44,13 @@ impl Service {
             Some(Ok((visit, deadline))) => {
                 ask(&visit, deadline, &mut wanted, file, &mut gathered).await;
             }
-            Some(Err(why)) => gathered.fail_all(wanted.take(), why),
+            Some(Err(why)) => fail_all(&mut gathered, wanted.take(), why),
             // What the client could not get itself stays unread.
-            None => gathered.fail_all(std::mem::take(&mut wanted.retried), Failure::SaidError),
+            None => {
+                fail_all(&mut gathered, std::mem::take(&mut wanted.retried), Failure::SaidError);
+            }
         }
-        gathered.fail_all(wanted.failed, Failure::SaidError);
+        fail_all(&mut gathered, wanted.failed, Failure::SaidError);
         if let Some(first) = gathered.unread.first() {
             let (client, kinds, why) = (call.client, gathered.unread.len(), &*first.why);
             tracing::warn!(client, kinds, why, "some records of a client could not be read");
@@ -172,6 +78,21 @@ impl Service {
     }
 }
 
+fn fail_all(gathered: &mut Gathered, wishes: Vec<Wish>, why: Failure) {
+    for wish in wishes {
+        fail(gathered, &Failed { wish, why });
+    }
+}
+
+fn fail(gathered: &mut Gathered, failed: &Failed) {
+    let Failed { wish, why } = failed;
+    gathered.gaps.push(Gap { resource: wish.name().into(), why: why.to_string().into() });
+    let is_known = gathered.unread.iter().any(|it| &*it.kind == wish.kind());
+    if why.is_technical() && !is_known {
+        gathered.unread.push(Unread { kind: wish.kind().into(), why: why.to_string().into() });
+    }
+}
+
 async fn ask(
     visit: &Visit,
     deadline: Instant,
@@ -181,15 +102,16 @@ async fn ask(
 ) {
     let wishes = wanted.take();
     let further = |fetched: &[Fetched]| {
-        let documents = parsed(fetched);
+        let documents = trees(fetched.iter().map(|it| (&*it.kind, &*it.text)));
         wanted.add_received(&received(&documents), &file.pool, visit.base());
         wanted.take()
     };
     let Harvest { fetched, failed } = visit.fetch(wishes, deadline.into(), further).await;
     for failed in &failed {
-        gathered.fail(failed);
+        fail(gathered, failed);
     }
-    gathered.fetched = fetched;
+    gathered.answers =
+        fetched.into_iter().map(|Fetched { kind, text }| Answer { kind, text }).collect();
 }
 
 /// Until when a server may be asked: within the budget, and while the token lives.

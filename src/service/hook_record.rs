@@ -5,6 +5,7 @@ use super::judge_orders::Judged;
 use super::{Service, ServiceError};
 use crate::fhir::{Document, Node, Rules};
 use crate::ig::CrdVersion;
+use crate::intake::gathered::Gathered;
 use crate::intake::order::ordered;
 use crate::policy::Plan;
 use crate::render::crd::{Coverage, CoverageInformation, PaNeeded};
@@ -20,7 +21,7 @@ pub(super) struct Answered<'a> {
     pub(super) hook_instance: Option<&'a str>,
     pub(super) document: &'a Document<'a>,
     /// What the client's FHIR server gave, as it came.
-    pub(super) fetched: Vec<String>,
+    pub(super) gathered: &'a Gathered,
     pub(super) inputs: Inputs,
     /// The orders, with what was said of them.
     pub(super) judged: &'a [Judged<'a>],
@@ -38,13 +39,17 @@ impl Service {
             let (coverage, information) = order.said.as_ref()?;
             Some(assertion(plan, order, coverage, information))
         });
+        let gathered = (!call.gathered.is_empty())
+            .then(|| serde_json::to_string(call.gathered))
+            .transpose()
+            .map_err(|_| ServiceError::Internal("what was gathered cannot be written"))?;
         let record = HookCallRecord {
             hook_instance: call.hook_instance.unwrap_or_default().to_owned(),
             client: call.client.to_owned(),
             service_id: call.service_id.to_owned(),
             guide: call.version.segment().to_owned(),
             request: without_token(call.document),
-            fetched: call.fetched,
+            gathered,
             response: call.response.to_owned(),
             given_at: call.given_at,
             inputs: call.inputs,

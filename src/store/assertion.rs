@@ -18,8 +18,8 @@ pub struct HookCallRecord {
     pub guide: String,
     /// The request body. The caller has taken the access tokens out.
     pub request: String,
-    /// What the client's FHIR server gave, text by text as it came.
-    pub fetched: Vec<String>,
+    /// What came of asking the client's FHIR server, if it was asked. The caller's own words.
+    pub gathered: Option<String>,
     /// The response body, as sent.
     pub response: String,
     /// When it was answered.
@@ -171,8 +171,8 @@ pub struct FeedbackCount {
 pub struct Judgement {
     /// What was received.
     pub request: String,
-    /// What the client's FHIR server gave.
-    pub fetched: Vec<String>,
+    /// What came of asking the client's FHIR server.
+    pub gathered: Option<String>,
     /// What else it was judged with; `None` in rows of older releases.
     pub inputs: Option<Inputs>,
     /// When it was answered.

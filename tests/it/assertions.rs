@@ -237,7 +237,7 @@ fn an_assertion_that_is_nobodys_or_anothers_is_passed_over_and_noted() {
     }
 }
 
-fn replay(server: &Server, id: &str, more: &[&str]) -> (i32, String) {
+pub(crate) fn replay(server: &Server, id: &str, more: &[&str]) -> (i32, String) {
     let data = server.data();
     let done = run(&[&["replay", id, "--data", data.to_str().unwrap()], more].concat());
     assert_eq!(err(&done), "", "{id}");

@@ -134,10 +134,10 @@ fn nothing_is_fetched_when_everything_is_there() {
     );
     // `null` and an empty Bundle: the client looked, and there is nothing.
     let empty = json!({"resourceType": "Bundle", "type": "searchset", "total": 0});
-    for key in ["medicationRequests", "medicationAdministrations", "allergies", "procedures"] {
+    for key in ["medicationHistory", "medicationAdministrations", "allergies", "procedures"] {
         request["prefetch"][key] = empty.clone();
     }
-    request["prefetch"]["practitionerRoles"] = Value::Null;
+    request["prefetch"]["userRoles"] = Value::Null;
     server.sign("2.2", request.to_string()).good();
     assert_eq!(ehr.paths(), Vec::<String>::new());
     // The same under keys of the client's own.

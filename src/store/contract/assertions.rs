@@ -34,7 +34,7 @@ pub(crate) fn hook_call(assertions: &[&str]) -> HookCallRecord {
         service_id: "order-sign".into(),
         guide: "crd-2.2".into(),
         request: "{}".into(),
-        fetched: vec![r#"{"resourceType":"Condition"}"#.into()],
+        gathered: Some(r#"{"answers":[]}"#.into()),
         response: r#"{"cards":[]}"#.into(),
         given_at: at(7),
         inputs: inputs("one"),
@@ -67,7 +67,7 @@ pub(crate) async fn what_an_assertion_rests_on_is_read_back(store: Arc<dyn Store
     let (first, second) = (hook_call(&["a-1", "a-2"]), hook_call(&["a-3"]));
     let bare = HookCallRecord {
         inputs: Inputs { held: None, ..inputs("one") },
-        fetched: Vec::new(),
+        gathered: None,
         ..hook_call(&["a-4"])
     };
     for call in [&first, &second, &bare] {
@@ -75,7 +75,7 @@ pub(crate) async fn what_an_assertion_rests_on_is_read_back(store: Arc<dyn Store
     }
     for (id, call) in [("a-2", &first), ("a-3", &second), ("a-4", &bare)] {
         let found = store.judgement_of_assertion(id).await.unwrap().unwrap();
-        assert_eq!((&found.request, &found.fetched), (&call.request, &call.fetched));
+        assert_eq!((&found.request, &found.gathered), (&call.request, &call.gathered));
         assert_eq!(found.inputs.as_ref(), Some(&call.inputs), "{id}");
         assert_eq!(found.findings, ["[]"]);
     }

@@ -10,13 +10,12 @@ use crate::store::{AssertionRecord, HookCallRecord, Said, StoredAssertion};
 impl SqliteStore {
     pub(super) async fn write_hook_call(&self, record: &HookCallRecord) -> Result<(), Fault> {
         let request = packed::pack(&record.request);
-        let fetched = inputs::pack_fetched(&record.fetched);
+        let gathered = record.gathered.as_deref().map(packed::pack);
         let held = inputs::pack_held(Some(&record.inputs));
-        let record =
-            HookCallRecord { request: String::new(), fetched: Vec::new(), ..record.clone() };
+        let record = HookCallRecord { request: String::new(), gathered: None, ..record.clone() };
         let saving = move |connection: &_| {
             inputs::insert_snapshot(connection, held.as_ref())?;
-            save_hook_call(connection, &record, (&*request, fetched.as_deref()))
+            save_hook_call(connection, &record, (&*request, gathered.as_deref()))
         };
         self.writer.run(saving).await
     }
@@ -71,14 +70,14 @@ fn said(row: &Row<'_>) -> Result<Said, Fault> {
 fn save_hook_call(
     connection: &Connection,
     record: &HookCallRecord,
-    (request, fetched): (&[u8], Option<&[u8]>),
+    (request, gathered): (&[u8], Option<&[u8]>),
 ) -> Result<(), Fault> {
     let given_at_ms = record.given_at.as_millisecond();
     execute(
         connection,
         "INSERT INTO hook_call
              (hook_instance, client, service_id, guide, given_at_ms, request, request_packed,
-              response, judged_on, rules, snapshot, fetched_packed)
+              response, judged_on, rules, snapshot, gathered_packed)
          VALUES (?1, ?2, ?3, ?4, ?5, '', ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             record.hook_instance,
@@ -91,7 +90,7 @@ fn save_hook_call(
             record.inputs.judged_on.to_string(),
             record.inputs.rules,
             record.inputs.held.as_ref().map(|held| held.digest.as_str()),
-            fetched,
+            gathered,
         ],
     )?;
     let hook_call_id = connection.last_insert_rowid();

@@ -18,11 +18,6 @@ pub(super) fn pack_held(inputs: Option<&Inputs>) -> Option<Held> {
     Some(Held { digest: digest.clone(), packed: packed::pack(text) })
 }
 
-pub(super) fn pack_fetched(texts: &[String]) -> Option<Vec<u8>> {
-    let text = (!texts.is_empty()).then(|| serde_json::json!(texts).to_string());
-    text.map(|text| packed::pack(&text))
-}
-
 /// Stores a snapshot; decisions share one with the same digest.
 pub(super) fn insert_snapshot(connection: &Connection, held: Option<&Held>) -> Result<(), Fault> {
     let Some(Held { digest, packed }) = held else { return Ok(()) };
@@ -96,11 +91,9 @@ impl SqliteStore {
 }
 
 fn judgement_of_call(row: &Row<'_>) -> Result<Judgement, Fault> {
-    let fetched = packed::maybe_text(row, "fetched_packed")?;
-    let fetched = fetched.map(|text| serde_json::from_str(&text)).transpose();
     Ok(Judgement {
         request: packed::text(row, "request", "request_packed")?,
-        fetched: fetched.map_err(row::unreadable("fetched_packed"))?.unwrap_or_default(),
+        gathered: packed::maybe_text(row, "gathered_packed")?,
         inputs: inputs_from(row)?,
         given_at: row::timestamp(row, "given_at_ms")?,
         findings: vec![row::text(row, "findings")?],
@@ -128,7 +121,7 @@ fn judgement_of_submission(
     )?;
     Ok(Judgement {
         request: packed::text(row, "body", "body_packed")?,
-        fetched: Vec::new(),
+        gathered: None,
         inputs: inputs_from(row)?,
         given_at: row::timestamp(row, "received_at_ms")?,
         findings,

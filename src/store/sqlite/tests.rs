@@ -377,7 +377,14 @@ async fn a_store_whose_writer_is_gone_is_not_ready() {
     go.send(()).unwrap();
     let written = store.reserve_numbers(NumberSeries::Reference, 1).await;
     assert!(matches!(written, Err(StoreError::Closed { .. })), "{written:?}");
-    let ready = store.ready().await;
+    // The thread may still be on its way out.
+    let gone = async {
+        while store.ready().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        store.ready().await
+    };
+    let ready = tokio::time::timeout(Duration::from_secs(10), gone).await.unwrap();
     assert!(matches!(ready, Err(StoreError::Closed { .. })), "{ready:?}");
 }
 

@@ -9,12 +9,24 @@ use crate::harness::Server;
 
 /// Each hook, and what a client may switch off at its service in 2.2.
 const HOOKS: [(&str, &[&str]); 6] = [
-    ("order-sign", &["coverage-info", "guideline", "unsolicited-determ"]),
-    ("order-select", &["coverage-info", "guideline", "unsolicited-determ"]),
-    ("order-dispatch", &["coverage-info", "guideline", "unsolicited-determ"]),
-    ("appointment-book", &["coverage-info", "guideline", "unsolicited-determ"]),
-    ("encounter-start", &["claim"]),
+    ("order-sign", OF_ORDERS),
+    ("order-select", OF_ORDERS),
+    ("order-dispatch", &["coverage-info", "guideline", "claim", "unsolicited-determ"]),
+    (
+        "appointment-book",
+        &["coverage-info", "guideline", "claim", "insurance", "unsolicited-determ"],
+    ),
+    ("encounter-start", &["claim", "insurance"]),
     ("encounter-discharge", &["claim"]),
+];
+const OF_ORDERS: &[&str] = &[
+    "coverage-info",
+    "guideline",
+    "claim",
+    "therapy-alternatives-opt",
+    "therapy-alternatives-req",
+    "clinical-reminder",
+    "unsolicited-determ",
 ];
 
 fn services(server: &Server, version: &str) -> Vec<Value> {

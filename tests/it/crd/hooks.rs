@@ -440,6 +440,6 @@ fn a_setting_of_another_json_type_is_no_setting() {
     for version in VERSIONS {
         let answer = fire(&server, version, &request);
         assert_eq!(actions(&answer).len(), 1, "{version}");
-        assert_eq!(answer.good()["cards"].as_array().unwrap().len(), 2, "{version}");
+        assert_eq!(answer.good()["cards"].as_array().unwrap().len(), 3, "{version}");
     }
 }

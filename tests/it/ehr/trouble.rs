@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::fake::{Ehr, Trouble};
 use super::{STORY, TOKEN, codes, reasons, said, server_for, thin, told};
+use crate::assertions::replay;
 use crate::clients::{bearer, two_clients};
 use crate::harness::{Answer, Server, client, fixture, json, received};
 use crate::process::Process;
@@ -323,5 +324,21 @@ fn the_token_and_what_was_fetched_are_in_no_log_and_the_token_not_on_file() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
         let found = bytes.windows(TOKEN.len()).any(|it| it == TOKEN.as_bytes());
         assert!(!found, "the token is on file");
+    }
+}
+
+#[test]
+fn a_call_is_decided_again_with_what_was_fetched_then_and_what_was_not() {
+    for (ehr, technical) in [
+        (Ehr::sound(STORY), 0),
+        (broken("Condition", &Trouble::Status(500)), 1),
+        (broken("Observation", &Trouble::Status(404)), 0),
+    ] {
+        let server = server_for(&ehr, 5000);
+        let answer = server.sign("2.2", thin(STORY, &ehr, &[]).to_string());
+        assert_eq!(self::technical(&answer).len(), technical);
+        for id in server.texts("SELECT assertion_id FROM coverage_assertion") {
+            assert_eq!(replay(&server, &id, &[]), (0, "1 judged again: 0 differ\n".to_owned()));
+        }
     }
 }

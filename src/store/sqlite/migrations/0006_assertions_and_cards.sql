@@ -22,8 +22,8 @@ CREATE TABLE judged_with (
 ALTER TABLE hook_call ADD COLUMN judged_on TEXT;
 ALTER TABLE hook_call ADD COLUMN rules TEXT;
 ALTER TABLE hook_call ADD COLUMN snapshot TEXT REFERENCES payer_snapshot (digest);
--- What the client's FHIR server gave: a JSON array of texts, packed; without a row of it, nothing.
-ALTER TABLE hook_call ADD COLUMN fetched_packed BLOB;
+-- What came of asking the client's FHIR server, packed; NULL: it was not asked.
+ALTER TABLE hook_call ADD COLUMN gathered_packed BLOB;
 
 ALTER TABLE coverage_assertion ADD COLUMN coverage_reference TEXT;
 -- What a Claim may rest on: `no-auth`, `satisfied` with the number, else nothing.
