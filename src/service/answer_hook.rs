@@ -165,11 +165,12 @@ impl Service {
         cards: Vec<Card>,
     ) -> Result<String, ServiceError> {
         let mut orders: Vec<OrderAnswer<'_>> = Vec::new();
+        let mut last = None;
         for order in judged {
             let Some((coverage, information)) = &order.said else { continue };
             let said = (coverage.as_str(), information.clone());
-            // Coverages of the same order follow each other.
-            match orders.last_mut().filter(|it| it.reference == order.reference) {
+            // Coverages of the same order follow each other; its name may be another one's too.
+            match orders.last_mut().filter(|_| last == Some(order.place)) {
                 Some(known) => known.said.push(said),
                 None => orders.push(OrderAnswer {
                     order: order.text,
@@ -177,6 +178,7 @@ impl Service {
                     said: vec![said],
                 }),
             }
+            last = Some(order.place);
         }
         let telling = self.terms.tells_actions.then(|| self.world.new_id());
         let answer = HookAnswer {

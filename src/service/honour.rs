@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::judge_orders::authorized;
 use super::line::Decision;
 use super::submit_claim::Incoming;
 use super::update::kind_of_request;
@@ -144,14 +143,14 @@ impl Service {
                 "On {said_on} the plan answered for this order that no prior authorization is \
                  needed; that holds."
             )),
-            Said::Satisfied(number) => match authorized(on_file, case, verdict, as_of) {
+            Said::Satisfied(number) => match self.authorized(on_file, case, verdict, as_of) {
                 Some((held, until)) if held == *number => Ok(format!(
                     "Prior authorization {number} is on file for this order and holds until \
                      {until}; no other one is needed."
                 )),
-                Some(_) | None => {
-                    Err(format!("authorization {number} does not cover the day of service"))
-                }
+                Some(_) | None => Err(format!(
+                    "authorization {number} does not cover this service on the day of service"
+                )),
             },
             Said::Other => Err("it did not say that no authorization is needed".to_owned()),
         }

@@ -11,7 +11,6 @@ use crate::policy::Plan;
 use crate::render::crd::{Coverage, CoverageInformation, PaNeeded};
 use crate::render::trace;
 use crate::store::{AssertionRecord, CardRecord, HookCallRecord, Inputs, PolicyEdition, Said};
-use crate::terms::Concept;
 
 /// An answered call.
 pub(super) struct Answered<'a> {
@@ -106,7 +105,7 @@ fn said(plan: &Plan, order: &str, information: &CoverageInformation) -> Said {
 fn is_wholly_free(plan: &Plan, order: &str) -> bool {
     let Ok(order) = Document::parse(order.as_bytes(), Rules::Lenient) else { return false };
     let codings = ordered(order.root()).codings;
-    !codings.is_empty() && codings.into_iter().all(|it| plan.is_free(&Concept::of(it)))
+    !codings.is_empty() && codings.iter().all(|it| plan.is_free(it))
 }
 
 /// The call's text with the access token taken out: it is never stored (crd.md 3.6).

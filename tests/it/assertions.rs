@@ -185,7 +185,7 @@ fn of_an_order_that_names_more_than_the_free_service_nothing_is_kept_to() {
     let costly = json!({ "system": "http://www.ama-assn.org/go/cpt", "code": "99999" });
     order["code"]["coding"].as_array_mut().unwrap().push(costly.clone());
     let (said, id) = sign(&server, call("crd/approve-all-met", VISIT, Some(order)));
-    assert_eq!(said, "no-auth");
+    assert_eq!(said, "conditional");
     let mut other = json(&claim(VISIT, Some(&id), "2026-12-11"));
     other["entry"][0]["resource"]["item"][0]["productOrService"]["coding"] = json!([costly]);
     let entries = other["entry"].as_array_mut().unwrap();
@@ -302,4 +302,46 @@ fn each_submission_of_a_case_is_decided_again_by_itself() {
     assert_eq!(crate::case_life::attach(&server, &body).status, 200);
     let case = server.texts("SELECT case_id FROM prior_auth_case").remove(0);
     assert_eq!(replay(&server, &case, &[]), (0, "2 judged again: 0 differ\n".to_owned()));
+}
+
+#[test]
+fn a_line_that_asks_for_more_than_the_free_service_waits() {
+    let server = Server::start();
+    let costly = json!({ "system": "http://www.ama-assn.org/go/cpt", "code": "27447" });
+    let item = |change: &dyn Fn(&mut Value)| {
+        let mut claim = json(&claim(VISIT, None, "2026-12-11"));
+        change(&mut claim["entry"][0]["resource"]["item"][0]["productOrService"]["coding"]);
+        line_action(&server.submit("2.2.1", claim.to_string()))
+    };
+    assert_eq!(item(&|_| {}), "NA");
+    // Beside its code, and in place of it where the order of the line is free.
+    assert_eq!(item(&|codings| codings.as_array_mut().unwrap().push(costly.clone())), "A4");
+    assert_eq!(item(&|codings| *codings = json!([costly])), "A4");
+}
+
+#[test]
+fn an_authorization_is_for_the_service_that_was_asked_for() {
+    const OXYGEN: &str = "pas/approve-home-oxygen";
+    let server = Server::start();
+    assert_eq!(line_action(&server.submit("2.2.1", fixture(OXYGEN))), "A1");
+    for (code, expected) in [("E1390", "satisfied"), ("E0431", "auth-needed")] {
+        let request = call("crd/pend-home-oxygen-under-oxygen", OXYGEN, None);
+        let (said, _) = sign(&server, request.replace("E1390", code));
+        assert_eq!(said, expected, "{code}");
+    }
+}
+
+#[test]
+fn an_authorization_is_for_the_place_that_was_asked_for() {
+    let server = Server::start();
+    assert_eq!(line_action(&server.submit("2.2.1", fixture(APPROVED))), "A1");
+    let request = call("crd/approve-all-met", APPROVED, None);
+    let (said, id) = sign(&server, request.clone());
+    assert_eq!(said, "satisfied");
+    let elsewhere = |text: String| text.replace("1234567893", "1992000012");
+    let (said, _) = sign(&server, elsewhere(request));
+    assert_eq!(said, "auth-needed");
+    let claim = claim(APPROVED, Some(&id), "2026-12-11");
+    assert_eq!(line_action(&server.submit("2.2.1", elsewhere(claim))), "A4");
+    assert_eq!(viewed(&server)["assertions"][0]["is_honoured"], false);
 }

@@ -336,6 +336,41 @@ fn an_appointment_for_several_orders_is_answered_once_in_2_0() {
 }
 
 #[test]
+fn an_appointment_is_free_only_with_all_its_orders() {
+    let server = Server::start();
+    let visit = json!({"resourceType": "ServiceRequest", "id": "visit-1", "status": "active",
+        "intent": "order", "subject": {"reference": "Patient/pat-1101"},
+        "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "99213"}]}});
+    let with = |references: &[&str], change: &dyn Fn(&mut Value)| {
+        let based_on: Vec<Value> = references.iter().map(|it| json!({"reference": it})).collect();
+        let mut request = booked("approve-all-met", &json!(based_on));
+        request["prefetch"]["serviceRequests"] = visit.clone();
+        let appointment = &mut request["context"]["appointments"]["entry"][0]["resource"];
+        appointment["serviceType"] = json!([visit["code"]]);
+        change(appointment);
+        request
+    };
+    let needed = |version: &str, request: &Value| {
+        let actions = actions(&fire(&server, version, request));
+        actions.iter().flat_map(|it| said(it, "pa-needed")).collect::<Vec<_>>()
+    };
+    let own = "ServiceRequest/visit-1";
+    for version in VERSIONS {
+        assert_eq!(needed(version, &with(&[own], &|_| {})), ["no-auth"], "{version}");
+        let cancelled = with(&[own], &|it| it["status"] = json!("cancelled"));
+        assert!(needed(version, &cancelled).is_empty(), "{version}");
+        let others = with(&[own], &|it| {
+            it["participant"][0]["actor"]["reference"] = json!("Patient/another");
+        });
+        assert!(needed(version, &others).is_empty(), "{version}");
+    }
+    let unread = "ServiceRequest/unread";
+    assert_eq!(needed("2.0", &with(&[own, unread], &|_| {})), ["conditional"]);
+    assert_eq!(needed("2.0", &with(&[unread], &|_| {})), ["conditional"]);
+    assert_eq!(needed("2.2", &with(&[own, unread], &|_| {})), ["no-auth"]);
+}
+
+#[test]
 fn a_visit_lists_the_authorizations_on_file_and_asks_for_nothing() {
     let server = Server::start();
     let hooks = ["encounter-start", "encounter-discharge"];
