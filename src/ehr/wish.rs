@@ -112,6 +112,12 @@ impl Wish {
         Wish { kind: kind.into(), ask: Ask::Page(url.into()) }
     }
 
+    /// Whether it is the rest of a search.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        matches!(self.ask, Ask::Page(_))
+    }
+
     /// The type of what is wanted.
     #[must_use]
     pub fn kind(&self) -> &str {

@@ -42,12 +42,12 @@ impl OnFile {
 
     /// Whether it was given for what the order asks for. Under one policy several services may
     /// stand, each with a code of its own; a drug has several codes, and is the policy's one.
-    fn is_for_product(&self, case: Case<'_>, verdict: &Verdict, shelf: &Shelf) -> bool {
+    fn is_for_product(&self, case: Case<'_>, verdict: &Verdict, policies: &Shelf) -> bool {
         let Some(own) = &self.product else { return true };
         if !SERVICE_SYSTEMS.contains(&own.system) {
             return true;
         }
-        let billed = shelf.billing_codes(verdict, &case.order.products);
+        let billed = policies.billing_codes(verdict, &case.order.products);
         let mut comparable = billed.iter().filter(|it| it.system == own.system).peekable();
         comparable.peek().is_none() || comparable.all(|it| it == own)
     }
@@ -77,7 +77,7 @@ impl Service {
         verdict: &Verdict,
         as_of: Day,
     ) -> Option<(String, Day)> {
-        let shelf = &self.rules.shelf;
+        let policies = &self.rules.shelf;
         let policy = verdict.policy.as_ref()?;
         // What speaks against it still does where other records could not be read.
         let speaks_against = |finding: &Finding| {
@@ -94,12 +94,12 @@ impl Service {
             }
             DateOrigin::Request | DateOrigin::AsOf => (as_of, as_of),
         };
-        let is_judged = shelf.judges_site(verdict);
+        let is_judged = policies.judges_site(verdict);
         let covers = |it: &&OnFile| {
             it.fact.policy == policy.id
                 && it.valid_from <= first
                 && last <= it.valid_to
-                && it.is_for_product(case, verdict, shelf)
+                && it.is_for_product(case, verdict, policies)
                 && it.is_for_site(case, is_judged)
         };
         on_file.iter().find(covers).map(|it| (it.fact.number.to_string(), it.valid_to))

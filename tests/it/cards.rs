@@ -214,6 +214,12 @@ fn the_test_is_not_proposed_where_a_result_is_there_or_nobody_orders() {
         let answer = server.sign("2.2", fixture(story)).good();
         assert!(!summaries(&answer).iter().any(|it| it.contains("BRAF V600")), "{story}");
     }
+    // What could not be read may hold the result.
+    let mut unread = json(&fixture(UNKNOWN_BRAF));
+    unread["prefetch"]["observations"] = json!({"resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": "exception"}]});
+    let answer = server.sign("2.2", unread.to_string()).good();
+    assert!(!summaries(&answer).iter().any(|it| it.contains("BRAF V600")), "{answer:#}");
     // Without a requester no order can be proposed that the guide allows.
     let mut request = json(&fixture(UNKNOWN_BRAF));
     request["context"]["draftOrders"]["entry"][0]["resource"]
