@@ -21,6 +21,10 @@ use crate::ig::CrdVersion;
 use crate::policy::Plan;
 use crate::terms::{Day, When};
 
+/// Under how many usable coverages an order of a hook is judged beside the first; a member has one
+/// as a rule.
+const MOST_FURTHER: usize = 7;
+
 /// The facts of one request.
 #[derive(Debug)]
 pub struct Dossier {
@@ -246,7 +250,8 @@ impl<'d> HookFile<'d> {
     ) -> (CoverageStanding, Vec<Membership>) {
         let coverages = self.coverages(place);
         let on = |day| standings(&self.pool, &coverages, &self.subject, plan, day);
-        let (mut coverage, further) = on(service.when);
+        let (mut coverage, mut further) = on(service.when);
+        further.truncate(MOST_FURTHER);
         // An order that names no day of service is for a day to come: that the coverage was not in
         // force when it was written does not say that it will not be.
         if let (CoverageStanding::Unusable(unusable), DateOrigin::Request) =

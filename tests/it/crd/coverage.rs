@@ -294,6 +294,23 @@ fn of_several_usable_coverages_each_has_a_statement_with_an_id_of_its_own() {
 }
 
 #[test]
+fn of_very_many_coverages_only_some_are_spoken_of() {
+    let server = Server::start();
+    let many = request(|it| {
+        let own = coverage(it).clone();
+        let copies = (0..200).map(|number| {
+            let mut copy = own.clone();
+            copy["id"] = json!(format!("cov-{number}"));
+            json!({"resource": copy})
+        });
+        it["prefetch"]["coverage"]["entry"].as_array_mut().unwrap().extend(copies);
+        order(it).as_object_mut().unwrap().remove("insurance");
+    });
+    let action = action(&server, "2.2", &many);
+    assert_eq!(extensions(&action["resource"], COVERAGE_INFORMATION).len(), 8);
+}
+
+#[test]
 fn nothing_is_sent_where_the_order_says_it_already() {
     let server = Server::start();
     for version in VERSIONS {

@@ -478,3 +478,45 @@ fn a_setting_of_another_json_type_is_no_setting() {
         assert_eq!(answer.good()["cards"].as_array().unwrap().len(), 3, "{version}");
     }
 }
+
+#[test]
+fn a_call_that_is_about_too_much_is_refused_before_it_costs_time() {
+    let server = Server::start();
+    let many = |count: usize| {
+        call("order-sign", "approve-all-met", |it| {
+            let order = draft(it);
+            let orders = (0..count).map(|number| {
+                let mut order = order.clone();
+                order["id"] = json!(format!("order-{number}"));
+                json!({"resource": order})
+            });
+            it["context"]["draftOrders"]["entry"] = orders.collect();
+        })
+    };
+    assert_eq!(actions(&fire(&server, "2.2", &many(100))).len(), 100);
+    let names: Vec<String> = (0..501).map(|it| format!("ServiceRequest/{it}")).collect();
+    let mut dispatched = dispatched("approve-all-met");
+    dispatched["context"]["dispatchedOrders"] = json!(names);
+    let mut selected = call("order-select", "approve-all-met", |_| {});
+    selected["context"]["selections"] = json!(names);
+    let based_on: Vec<Value> = names.iter().map(|it| json!({"reference": it})).collect();
+    let booked = booked("approve-all-met", &json!(based_on));
+    for request in [many(101), many(501), dispatched, selected, booked] {
+        let answer = fire(&server, "2.2", &request);
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert_eq!(answer.issues()[0]["code"], "too-long");
+    }
+}
+
+#[test]
+fn an_order_that_cannot_hold_an_extension_is_refused_by_its_name() {
+    let server = Server::start();
+    for version in VERSIONS {
+        let broken = call("order-sign", "approve-all-met", |it| {
+            it["context"]["draftOrders"]["entry"][0]["resource"]["extension"] = json!("x");
+        });
+        let answer = fire(&server, version, &broken);
+        assert_eq!(answer.status, 400, "{version}");
+        assert!(answer.text.contains("MedicationRequest/order-1101"), "{}", answer.text);
+    }
+}
