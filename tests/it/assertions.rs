@@ -261,6 +261,39 @@ fn what_was_decided_is_decided_again_on_what_was_known_then() {
 }
 
 #[test]
+fn what_was_said_under_a_second_coverage_is_decided_again_under_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules");
+    write_profiles(&rules, "");
+    let policy = rules.join("policies/amtagvi/2026-01-01/policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    let of_one_line = text.replace("lines = [\"ma-hmo\", \"ma-ppo\"]", "lines = [\"ma-hmo\"]");
+    assert_ne!(text, of_one_line);
+    fs::write(&policy, of_one_line).unwrap();
+    let server = Server::on(folder, "profiles = \"rules\"\n");
+    let mut request = json(&fixture("crd/approve-all-met"));
+    let entries = request["prefetch"]["coverage"]["entry"].as_array_mut().unwrap();
+    let mut second = entries[0]["resource"].clone();
+    second["id"] = json!("cov-second");
+    second["class"][0]["value"] = json!("MA-PPO");
+    second["class"][0]["name"] = json!("CarePartners of Connecticut Medicare Advantage PPO");
+    entries.push(json!({ "resource": second }));
+    let order = &mut request["context"]["draftOrders"]["entry"][0]["resource"];
+    order.as_object_mut().unwrap().remove("insurance");
+    server.sign("2.2", request.to_string()).good();
+    let query = "SELECT assertion_id FROM coverage_assertion";
+    let rules = server.data().parent().unwrap().join("rules");
+    let ids = server.texts(query);
+    assert_eq!(ids.len(), 2);
+    let said = server.texts("SELECT DISTINCT determination FROM coverage_assertion");
+    assert_eq!(said.len(), 2, "{said:?}");
+    for id in ids {
+        let (code, text) = replay(&server, &id, &["--profiles", rules.to_str().unwrap()]);
+        assert_eq!((code, &*text), (0, "1 judged again: 0 differ\n"));
+    }
+}
+
+#[test]
 fn other_policies_show_what_they_would_have_decided() {
     let server = Server::start();
     let (_, id) = sign(&server, call("crd/approve-all-met", APPROVED, None));

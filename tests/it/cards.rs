@@ -414,6 +414,26 @@ fn feedback_is_kept_and_counted_by_card_and_criterion() {
 }
 
 #[test]
+fn of_one_card_only_so_much_feedback_is_kept() {
+    let server = Server::start();
+    let answer = server.sign("2.2", fixture(UNKNOWN_BRAF)).good();
+    let card = card(&answer, "BRAF")["uuid"].clone();
+    let suggestions: Vec<Value> =
+        (0..500).map(|it| json!({ "id": format!("{it:0>2000}") })).collect();
+    let item = |number: usize| {
+        json!({ "card": card, "outcome": "accepted", "acceptedSuggestions": suggestions,
+            "outcomeTimestamp": format!("2026-11-20T10:00:00.{number}Z") })
+    };
+    for round in 0..6 {
+        let items: Vec<Value> = (0..10).map(|it| item(round * 10 + it)).collect();
+        assert_eq!(tell(&server, "2.2", &json!({ "feedback": items })).status, 200);
+    }
+    let kept = server.texts("SELECT suggestions FROM card_feedback");
+    assert_eq!(kept.len(), 50);
+    assert!(kept.iter().all(|it| it.len() < 3000));
+}
+
+#[test]
 fn feedback_that_is_none_is_refused_with_its_place() {
     let server = Server::start();
     let refused = |body: &Value| {
