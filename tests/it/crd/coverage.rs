@@ -512,4 +512,15 @@ fn an_order_without_a_day_is_for_a_day_to_come() {
     let begun = written("2024-06-01", json!({"start": "2025-01-01"}));
     let asks: Expected = [&["conditional"], &["conditional"], &["timeframe"], &[]];
     check(&server, "begun since", &begun, [asks, asks]);
+    // The same of the member roster.
+    let columns = "member_id,birth_date,line,valid_from,valid_to";
+    let order = written("2025-06-01", json!({"start": "2025-01-01"}));
+    for (days, expected) in
+        [("2025-01-01,2025-12-31", [NOT_COVERED, new]), ("2026-01-01,", [asks, asks])]
+    {
+        let server = Server::start();
+        let row = format!("CPC11010001,1961-04-17,ma-hmo,{days}");
+        imported_text(&server, &format!("{columns}\n{row}\n"));
+        check(&server, days, &order, expected);
+    }
 }
