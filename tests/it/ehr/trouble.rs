@@ -48,6 +48,7 @@ fn records_that_could_not_be_read_make_the_statement_indeterminate_and_cost_no_m
         ("200 MB", Trouble::Long { says_length: false }),
         ("pages without end", Trouble::Pages),
         ("a page at another server", Trouble::PageAt(there.clone())),
+        ("a page that is not there", Trouble::PageAt("gone/x".to_owned())),
         ("a redirect to another server", Trouble::Redirect(there.clone())),
     ] {
         let ehr = broken("Condition", &trouble);
