@@ -133,6 +133,17 @@ impl Wish {
         }
     }
 
+    /// The rest of what this search has begun; `next` is a URL, or one from the search's own on.
+    pub(super) fn next_page(&self, base: &Url, next: &str) -> Wish {
+        let url = self.url(base).and_then(|url| url.join(next).ok());
+        Wish::page(&self.kind, url.as_ref().map_or(next, Url::as_str))
+    }
+
+    /// Whether it is the rest of a search.
+    pub(super) fn is_page(&self) -> bool {
+        matches!(self.ask, Ask::Page(_))
+    }
+
     /// `Type/id`, or the type alone.
     #[must_use]
     pub fn name(&self) -> String {
