@@ -139,11 +139,6 @@ impl Wish {
         Wish::page(&self.kind, url.as_ref().map_or(next, Url::as_str))
     }
 
-    /// Whether it is the rest of a search.
-    pub(super) fn is_page(&self) -> bool {
-        matches!(self.ask, Ask::Page(_))
-    }
-
     /// `Type/id`, or the type alone.
     #[must_use]
     pub fn name(&self) -> String {

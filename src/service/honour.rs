@@ -13,7 +13,7 @@ use super::{OnFile, Service, ServiceError};
 use crate::facts::{Case, CoverageStanding};
 use crate::fhir::{Document, Node, Rules};
 use crate::ig::crd::COVERAGE_INFORMATION;
-use crate::intake::order::ordered;
+use crate::intake::order::{ordered, ordered_amount};
 use crate::intake::reader::extension;
 use crate::policy::{Shelf, Verdict};
 use crate::store::{Said, StoredAssertion};
@@ -139,6 +139,9 @@ impl Service {
             return Err("the line asks for something else than the order that it was about".into());
         }
         match &known.assertion.said {
+            Said::NoAuth if asks_for_more(known, case) => {
+                Err("the line asks for more than the order that it was about".to_owned())
+            }
             Said::NoAuth => Ok(format!(
                 "On {said_on} the plan answered for this order that no prior authorization is \
                  needed; that holds."
@@ -177,6 +180,15 @@ fn is_same_product(known: &StoredAssertion, case: Case<'_>, shelf: &Shelf) -> bo
     };
     let mut products = case.order.products.iter().peekable();
     products.peek().is_some() && products.all(|it| is_it(&it.concept))
+}
+
+/// Whether a line asks for more than the order that was spoken of; without an amount that is one.
+fn asks_for_more(known: &StoredAssertion, case: Case<'_>) -> bool {
+    let order = Document::parse(known.assertion.order.as_bytes(), Rules::Lenient).ok();
+    let ordered = order.and_then(|order| ordered_amount(order.root())).unwrap_or(1.0);
+    let amounts = case.order.amounts.iter().filter(|amount| !amount.is_of_dosage);
+    // One that cannot be read may be more.
+    amounts.into_iter().any(|amount| amount.value.parse().map_or(true, |it: f64| it > ordered))
 }
 
 /// The ids in the coverage information of the order that a line asks for.

@@ -168,7 +168,12 @@ fn an_order_that_needed_no_authorization_needs_none_at_its_claim() {
     assert!(
         server.texts("SELECT number FROM issued_number WHERE series = 'authorization'").is_empty()
     );
-    // A line for something else is not the order that was spoken of.
+    // A line for more is not the order that was spoken of, nor is one for something else.
+    let mut more = json(&claim(VISIT, Some(&id), "2026-12-11"));
+    more["entry"][0]["resource"]["item"][0]["quantity"] = json!({ "value": 30 });
+    assert_eq!(line_action(&server.submit("2.2.1", more.to_string())), "A4");
+    let shown = viewed(&server)["assertions"][0].clone();
+    assert!(shown["why"].as_str().unwrap().contains("asks for more"), "{shown}");
     let mut other = json(&claim(VISIT, Some(&id), "2026-12-11"));
     let coding = &mut other["entry"][0]["resource"]["item"][0]["productOrService"]["coding"][0];
     coding["code"] = json!("99215");
