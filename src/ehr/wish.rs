@@ -112,6 +112,12 @@ impl Wish {
         Wish { kind: kind.into(), ask: Ask::Page(url.into()) }
     }
 
+    /// Whether it is the rest of a search.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        matches!(self.ask, Ask::Page(_))
+    }
+
     /// The type of what is wanted.
     #[must_use]
     pub fn kind(&self) -> &str {
@@ -131,11 +137,6 @@ impl Wish {
     pub(super) fn next_page(&self, base: &Url, next: &str) -> Wish {
         let url = self.url(base).and_then(|url| url.join(next).ok());
         Wish::page(&self.kind, url.as_ref().map_or(next, Url::as_str))
-    }
-
-    /// Whether it is the rest of a search.
-    pub(super) fn is_page(&self) -> bool {
-        matches!(self.ask, Ask::Page(_))
     }
 
     /// `Type/id`, or the type alone.

@@ -344,3 +344,21 @@ fn a_call_is_decided_again_with_what_was_fetched_then_and_what_was_not() {
         }
     }
 }
+
+#[test]
+fn the_rest_of_a_search_that_nobody_may_be_asked_for_is_unread() {
+    let server = Server::start();
+    for key in ["conditions", "item7"] {
+        let mut request = json(&fixture(STORY));
+        let prefetch = request["prefetch"].as_object_mut().unwrap();
+        let mut conditions = prefetch.remove("conditions").unwrap();
+        let first = conditions["entry"].as_array_mut().unwrap();
+        first.truncate(1);
+        conditions["link"] =
+            json!([{"relation": "next", "url": "https://ehr.test/Condition?page=2"}]);
+        prefetch.insert(key.to_owned(), conditions);
+        let answer = server.sign("2.2", request.to_string());
+        assert_eq!(codes(&answer, "doc-needed"), ["indeterminate"], "{key}");
+        assert_eq!(technical(&answer).len(), 1, "{key}");
+    }
+}
