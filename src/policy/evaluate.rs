@@ -5,7 +5,7 @@ use super::criterion::{Clause, Condition, Edition, Text};
 use super::determine::determine;
 use super::disease::{Disease, Picture};
 use super::finding::{Cited, Finding, PolicyId, Verdict};
-use super::scene::{Outcome, Scene, cite};
+use super::scene::{Outcome, Scene, aside, cite};
 use super::shelf::{self, Choice, Shelf};
 use crate::facts::{Case, CoverageStanding};
 use crate::terms::{Concept, Day};
@@ -111,18 +111,32 @@ impl Condition {
     }
 }
 
+/// How many facts a finding names, each of those that count and of those that do not: what more
+/// there is, is counted. A request may hold any number, and each of its items has its findings.
+const MOST_NAMED: usize = 100;
+
 fn finding(clause: &Clause, outcome: Outcome) -> Finding {
+    let counted = named(outcome.counted, |last, more| cite(&last.source, more));
+    let set_aside = named(outcome.set_aside, |last, more| aside(&last.source, more));
     Finding {
         clause: clause.id.clone(),
         title: clause.title.clone(),
         words: clause.words.clone(),
         truth: outcome.truth,
-        counted: outcome.counted,
-        set_aside: outcome.set_aside,
+        counted,
+        set_aside,
         needs: outcome.needs,
         lack: outcome.lack,
         unread: outcome.unread,
     }
+}
+
+fn named<T>(mut facts: Vec<T>, rest: impl Fn(&T, String) -> T) -> Vec<T> {
+    let more = facts.len().saturating_sub(MOST_NAMED);
+    let rest = facts.get(MOST_NAMED).map(|next| rest(next, format!("the first of {more} more")));
+    facts.truncate(MOST_NAMED);
+    facts.extend(rest);
+    facts
 }
 
 impl Verdict {

@@ -120,11 +120,18 @@ pub fn aside(source: &Source, why: impl Into<String>) -> SetAside {
     SetAside { source: source.clone(), why: why.into() }
 }
 
+/// How many facts a question names.
+const MOST_FOUND: usize = 12;
+
 /// How a list of facts reads in a question: what each says, and its date.
 #[must_use]
 pub fn found(facts: &[Cited]) -> String {
     let mut parts: Vec<String> = Vec::new();
-    for fact in facts {
+    for (place, fact) in facts.iter().enumerate() {
+        if parts.len() == MOST_FOUND {
+            parts.push(format!("and {} more", facts.len() - place));
+            break;
+        }
         let part = match fact.source.date {
             Some(date) => format!("{} ({date})", fact.says),
             None => format!("{} (no date)", fact.says),

@@ -26,6 +26,9 @@ const NUMBERED: &[(&str, &[&str])] = &[
     ("insurance", &["sequence", "focal", "coverage"]),
     ("item", &["sequence", "productOrService"]),
 ];
+/// How many items a Claim may have: each is judged by all that the Bundle holds, and beside all
+/// others.
+const MOST_ITEMS: usize = 500;
 /// The lists that an item points into, and by what.
 const LINKS: &[(&str, &str)] = &[
     ("careTeamSequence", "careTeam"),
@@ -67,7 +70,13 @@ pub(super) fn check(claim: Node<'_>, profile: Profile, faults: &mut Faults) {
     for member in objects(claim, "careTeam").filter(|_| profile.is_version()) {
         require_extension(member, "extension-careTeamClaimScope", faults);
     }
-    for item in objects(claim, "item") {
+    for (place, item) in objects(claim, "item").enumerate() {
+        if place == MOST_ITEMS {
+            let text =
+                format!("there are more than {MOST_ITEMS} items: send them in several Claims");
+            faults.add(FaultKind::TooLong, item, text);
+            break;
+        }
         check_item(item, profile, faults);
     }
     if profile == Profile::V2_2_1

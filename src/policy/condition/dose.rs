@@ -3,12 +3,12 @@
 use serde::Deserialize;
 
 use super::exposure::{Dose, Exposure};
-use crate::facts::MedicationKind;
+use crate::facts::{MedicationKind, Product};
 use crate::policy::codes::Codes;
 use crate::policy::finding::{Cited, SetAside};
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
 use crate::policy::standing::Standing;
-use crate::terms::Truth;
+use crate::terms::{Coding, Truth};
 
 /// A therapy that is given once in a lifetime.
 #[derive(Debug, Deserialize)]
@@ -30,6 +30,10 @@ pub struct OneDose {
     pub dose_units: Vec<String>,
     /// Units that count something that one dose may have many of.
     pub other_units: Vec<String>,
+}
+
+fn codes(products: &[Product]) -> impl Iterator<Item = &Coding> {
+    products.iter().flat_map(|product| &product.concept.codings)
 }
 
 impl OneDose {
@@ -148,6 +152,7 @@ impl OneDose {
                 Truth::Unknown => unclear.push(cited),
             }
         }
+        let own: Vec<&Coding> = codes(&order.products).collect();
         for line in order.lines.iter().filter(|line| line.sequence != order.sequence) {
             let same = line.products.iter().any(|product| (scene.product)(&product.concept));
             if !same {
@@ -158,17 +163,9 @@ impl OneDose {
                 date.on_or_before(service) == Truth::NotMet
                     || service.on_or_before(date) == Truth::NotMet
             });
-            let codes = |products: &[crate::facts::Product]| -> Vec<crate::terms::Coding> {
-                products
-                    .iter()
-                    .flat_map(|product| product.concept.codings.iter().cloned())
-                    .collect()
-            };
-            let own = codes(&order.products);
-            let same_code = codes(&line.products).iter().any(|code| own.contains(code));
             if another_day {
                 again.push(cited);
-            } else if same_code {
+            } else if codes(&line.products).any(|code| own.contains(&code)) {
                 unclear.push(cited);
             }
         }
