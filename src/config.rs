@@ -32,7 +32,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::auth::{Caller, ClientError, Clients, Registration, Replay, SigningAlgorithm};
-use crate::ehr::EhrLimits;
+use crate::ehr::{EhrLimits, Registered};
 use crate::outbound::Origin;
 use crate::service::notify::NotifyTerms;
 use crate::service::scenario::Scenarios;
@@ -127,6 +127,8 @@ pub struct ClientSettings {
     /// The origins of its FHIR servers: the only ones that are asked for data, and that its access
     /// tokens are sent to. Default: none.
     pub fhir_servers: Vec<Origin>,
+    /// Whether they take many queries in one Bundle of type `batch`. Default: no.
+    pub fhir_batch: bool,
 }
 
 /// Why the settings cannot be used.
@@ -231,11 +233,20 @@ impl Config {
     ///
     /// Without clients, in development, everybody who calls may name those of `ehr_allow`.
     #[must_use]
-    pub fn fhir_servers(&self) -> Vec<(String, Vec<Origin>)> {
+    pub fn fhir_servers(&self) -> Vec<Registered> {
         if self.clients.is_empty() {
-            return vec![(Caller::LOCAL_ID.to_owned(), self.ehr_allow.clone())];
+            return vec![Registered {
+                client: Caller::LOCAL_ID.to_owned(),
+                origins: self.ehr_allow.clone(),
+                takes_batches: false,
+            }];
         }
-        self.clients.iter().map(|it| (it.id.clone(), it.fhir_servers.clone())).collect()
+        let registered = self.clients.iter().map(|it| Registered {
+            client: it.id.clone(),
+            origins: it.fhir_servers.clone(),
+            takes_batches: it.fhir_batch,
+        });
+        registered.collect()
     }
 
     /// Reads the sandbox's scripted answers; none without a file of them.

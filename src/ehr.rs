@@ -12,12 +12,14 @@
 
 mod access;
 mod answer;
+mod batch;
 mod failure;
 mod visit;
 mod wish;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -26,6 +28,7 @@ use crate::outbound::{EndpointRules, Lines, LinesError, Origin};
 
 pub use access::{Access, Token};
 pub use failure::Failure;
+use visit::Asking;
 pub use visit::{Failed, Fetched, Harvest, Visit};
 pub use wish::{Tokens, Wish};
 
@@ -74,10 +77,22 @@ pub struct Ehr {
     systems: HashMap<Box<str>, System>,
 }
 
+/// The FHIR servers of one client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registered {
+    /// The client's id.
+    pub client: String,
+    /// The only origins that are asked.
+    pub origins: Vec<Origin>,
+    /// Whether they take a Bundle of type `batch`.
+    pub takes_batches: bool,
+}
+
 /// What is known of one client's servers.
 #[derive(Debug)]
 struct System {
     origins: Vec<Origin>,
+    takes_batches: bool,
     calls: Arc<Semaphore>,
 }
 
@@ -91,18 +106,18 @@ pub enum Closed {
 }
 
 impl Ehr {
-    /// What may be asked of whom: the origins of each client, by its id.
+    /// What may be asked of whom.
     ///
     /// # Errors
     /// The HTTP client cannot be built.
     pub fn new(
         limits: EhrLimits,
-        registered: impl IntoIterator<Item = (String, Vec<Origin>)>,
+        registered: impl IntoIterator<Item = Registered>,
     ) -> Result<Ehr, LinesError> {
-        let systems = registered.into_iter().filter(|(_, origins)| !origins.is_empty());
-        let systems = systems.map(|(client, origins)| {
+        let systems = registered.into_iter().filter(|it| !it.origins.is_empty());
+        let systems = systems.map(|Registered { client, origins, takes_batches }| {
             let calls = Arc::new(Semaphore::new(limits.calls));
-            (client.into(), System { origins, calls })
+            (client.into(), System { origins, takes_batches, calls })
         });
         let lines = Arc::new(Lines::new(LONGEST_BUDGET, limits.parallel)?);
         Ok(Ehr { limits, lines, systems: systems.collect() })
@@ -137,6 +152,16 @@ impl Ehr {
         let place = calls.try_acquire_owned().map_err(|_| Closed::Failed(Failure::Crowded))?;
         // Pages lead nowhere else, not even to another origin of the same client.
         let rules = EndpointRules { allowed: vec![Origin::of(&base)], loopback: false };
-        Ok(Visit::new(self.limits, Arc::clone(&self.lines), rules, base, token, place))
+        Ok(Visit::new(Asking {
+            limits: self.limits,
+            lines: Arc::clone(&self.lines),
+            rules,
+            base,
+            token,
+            takes_batches: system.takes_batches,
+            queries: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            _place: place,
+        }))
     }
 }

@@ -85,8 +85,8 @@ fn sends(hook: Hook, topic: Topic) -> bool {
         Topic::CoverageInfo | Topic::Guideline => !hook.is_of_encounter(),
         // Authorizations on file, and forms to fill in.
         Topic::Claim => true,
-        // CRD 2.2.1 resp-70
-        Topic::Insurance => matches!(hook, Hook::AppointmentBook | Hook::EncounterStart),
+        // CRD 2.2.1 resp-70; a visit has no order that a policy could declare a card for.
+        Topic::Insurance => hook == Hook::AppointmentBook,
         // crd.md 6.2
         Topic::OptionalAlternative | Topic::RequiredAlternative | Topic::Reminder => {
             matches!(hook, Hook::OrderSign | Hook::OrderSelect)

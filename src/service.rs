@@ -18,6 +18,7 @@ mod judge_orders;
 mod line;
 mod notice;
 pub mod notify;
+mod on_file;
 pub mod payer_facts;
 pub mod review;
 pub mod scenario;
@@ -30,12 +31,11 @@ pub mod world;
 use std::sync::Arc;
 
 use crate::ehr::Ehr;
-use crate::facts::{Authorization, Source, SourceKind};
 use crate::policy::Rulebook;
 use crate::render::RenderError;
-use crate::store::{AuthorizationRow, CaseId, Store, StoreError};
-use crate::terms::Day;
+use crate::store::{Store, StoreError};
 
+use on_file::OnFile;
 pub use world::{RealWorld, World};
 
 /// The service: a plan with its policies, a store, and the world outside.
@@ -64,33 +64,6 @@ pub struct Terms {
     pub tells_actions: bool,
     /// Scripted answers for testers; none outside a sandbox.
     pub scenarios: scenario::Scenarios,
-}
-
-/// An authorization of ours, as a fact, and when it holds.
-struct OnFile {
-    case_id: CaseId,
-    fact: Authorization,
-    valid_from: Day,
-    valid_to: Day,
-}
-
-impl OnFile {
-    /// `None` where no policy judged: such an authorization says nothing about a policy's product.
-    fn of(row: AuthorizationRow) -> Option<OnFile> {
-        let authorization = row.authorization;
-        let fact = Authorization {
-            source: Source {
-                resource: format!("authorization {}", authorization.number).into(),
-                element: "authorization".into(),
-                date: Some(authorization.given_on.into()),
-                kind: SourceKind::Payer,
-            },
-            policy: row.policy?.policy_id.into(),
-            number: authorization.number.into(),
-        };
-        let (valid_from, valid_to) = (authorization.valid_from, authorization.valid_to);
-        Some(OnFile { case_id: row.case_id, fact, valid_from, valid_to })
-    }
 }
 
 /// Why a request got no answer although nothing was wrong with it.

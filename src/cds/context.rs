@@ -66,6 +66,19 @@ impl<'d> Context<'d> {
         }
     }
 
+    /// How much the answer is about: entries, selections, references.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let entries = |bundle: &Node<'d>| bundle.each("entry").count();
+        match self {
+            Context::Sign { drafts } => entries(drafts),
+            Context::Select { drafts, selections } => entries(drafts) + selections.len(),
+            Context::Dispatch { orders, tasks, .. } => orders.len() + tasks.len(),
+            Context::Book { appointments } => entries(appointments) + self.references().len(),
+            Context::Encounter => 0,
+        }
+    }
+
     /// The Bundle of drafts, if the hook has one.
     #[must_use]
     pub fn drafts(&self) -> Option<Node<'d>> {

@@ -11,11 +11,13 @@ use serde_json::Value;
 use super::difference::{Difference, Judged};
 use super::evaluate::Format;
 use super::requests::Request;
+use crate::facts::CoverageStanding;
+use crate::intake::dossier::Dossier;
 use crate::intake::gathered::Gathered;
 use crate::policy::Rulebook;
 use crate::service::payer_facts::take_held_then;
 use crate::service::world::day_of;
-use crate::store::{CaseId, Judgement, SqliteStore, Store};
+use crate::store::{AssertionRecord, CaseId, Judgement, SqliteStore, Store};
 
 /// What is decided again, and by which rules.
 pub struct Replay<'r> {
@@ -56,8 +58,8 @@ impl Replay<'_> {
             Report { id: self.id.to_owned(), items: 0, differences: Vec::new(), notes: Vec::new() };
         if let Some(judgement) = store.judgement_of_assertion(self.id).await? {
             let assertion = store.assertion(self.id).await?;
-            let order = assertion.map(|it| it.assertion.order_reference).unwrap_or_default();
-            self.judge(&mut report, "assertion", &judgement, None, Some(&order))?;
+            let about = assertion.map(|it| it.assertion);
+            self.judge(&mut report, "assertion", &judgement, None, about.as_ref())?;
             return Ok(report);
         }
         let case = CaseId::parse(self.id).ok();
@@ -75,15 +77,15 @@ impl Replay<'_> {
         Ok(report)
     }
 
-    /// Judges one request again and compares each item that was judged then; of a hook call the
-    /// one order.
+    /// Judges one request again and compares each item that was judged then; of a hook call what
+    /// one assertion is about.
     fn judge(
         &self,
         report: &mut Report,
         name: &str,
         then: &Judgement,
         own_case: Option<&CaseId>,
-        order: Option<&str>,
+        about: Option<&AssertionRecord>,
     ) -> anyhow::Result<()> {
         let as_of = then.inputs.as_ref().map_or(day_of(then.given_at), |it| it.judged_on);
         let gathered: Option<Gathered> =
@@ -105,14 +107,17 @@ impl Replay<'_> {
                 }
             }
         }
+        if let Some(coverage) = about.and_then(|it| it.coverage_reference.as_deref()) {
+            choose_coverage(&mut request.dossier, coverage);
+        }
         let verdicts = request.verdicts(self.rules, as_of);
         for findings in &then.findings {
             let old = judged(findings)?;
             let mut items = request.dossier.items.iter();
-            let place = match order {
+            let place = match about {
                 // Older releases gave the orders of a call no numbers.
-                Some(order) if old.sequence == 0 => {
-                    items.position(|item| &*item.order.source.resource == order)
+                Some(about) if old.sequence == 0 => {
+                    items.position(|item| *item.order.source.resource == *about.order_reference)
                 }
                 _ => items.position(|item| item.order.sequence == old.sequence),
             };
@@ -124,6 +129,16 @@ impl Replay<'_> {
             report.differences.extend(Difference::between(name, &old, &new));
         }
         Ok(())
+    }
+}
+
+/// Judges each item under the coverage of that name, where it is one of several usable ones.
+fn choose_coverage(dossier: &mut Dossier, name: &str) {
+    for item in &mut dossier.items {
+        let further = item.further.iter().find(|it| &*it.source.resource == name);
+        if let Some(membership) = further {
+            item.coverage = CoverageStanding::InForce(membership.clone());
+        }
     }
 }
 

@@ -114,6 +114,8 @@ struct RawClient {
     reviews: bool,
     #[serde(default)]
     fhir_servers: Vec<Spanned<String>>,
+    #[serde(default)]
+    fhir_batch: bool,
 }
 
 /// Reads the file's text.
@@ -306,6 +308,7 @@ fn read_clients(
             replay: raw.replay,
             reviews: raw.reviews,
             fhir_servers: read_fhir_servers(raw.fhir_servers, production)?,
+            fhir_batch: raw.fhir_batch,
         })
     });
     settings.collect()

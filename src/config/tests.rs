@@ -63,6 +63,7 @@ fn every_setting_is_read() {
         audiences = ["https://old-host.test/cds"]
         replay = "enforce"
         fhir_servers = ["https://fhir.lakeside.test"]
+        fhir_batch = true
 
         [[clients]]
         id = "harbor"
@@ -78,6 +79,7 @@ fn every_setting_is_read() {
         replay: Replay::Enforce,
         reviews: false,
         fhir_servers: vec![Origin::parse("https://fhir.lakeside.test").unwrap()],
+        fhir_batch: true,
     };
     let harbor = ClientSettings {
         id: "harbor".to_owned(),
@@ -89,6 +91,7 @@ fn every_setting_is_read() {
         replay: Replay::LogOnly,
         reviews: false,
         fhir_servers: Vec::new(),
+        fhir_batch: false,
     };
     let expected = Config {
         public_base: Some("https://pa.lakeside-health.test/prior".to_owned()),
@@ -132,12 +135,16 @@ fn an_ehr_belongs_to_its_client_and_to_everybody_only_without_clients() {
     let allow = "ehr_allow = [\"http://127.0.0.1:8080\"]\n";
     let client = "[[clients]]\nid = \"lakeside\"\nkey_set = \"k.json\"\n";
     let origin = Origin::parse("http://127.0.0.1:8080").unwrap();
-    let local = vec![(Caller::LOCAL_ID.to_owned(), vec![origin.clone()])];
+    let registered = |client: &str, takes_batches| {
+        vec![Registered { client: client.to_owned(), origins: vec![origin.clone()], takes_batches }]
+    };
+    let local = registered(Caller::LOCAL_ID, false);
     assert_eq!(parse(allow).unwrap().fhir_servers(), local);
     check_mistake(&format!("{allow}{client}"), "priorauth.toml:1: `ehr_allow` is for development");
     let own = format!("{client}fhir_servers = [\"http://127.0.0.1:8080\"]");
-    let named = vec![("lakeside".to_owned(), vec![origin])];
-    assert_eq!(parse(&own).unwrap().fhir_servers(), named);
+    assert_eq!(parse(&own).unwrap().fhir_servers(), registered("lakeside", false));
+    let batch = format!("{own}\nfhir_batch = true");
+    assert_eq!(parse(&batch).unwrap().fhir_servers(), registered("lakeside", true));
     let production = format!("production = true\n{own}");
     check_mistake(&production, "priorauth.toml:5: `fhir_servers` are https in production");
     check_mistake("ehr_budget_ms = 10001", "priorauth.toml:1: `ehr_budget_ms` is from 10 to 10000");

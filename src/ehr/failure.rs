@@ -42,6 +42,9 @@ pub enum Failure {
     /// A page leads to another server.
     #[error("its answer goes on at another server")]
     Elsewhere,
+    /// It goes on, and there is nobody who may be asked for the rest.
+    #[error("its answer goes on, and the rest did not come with the call")]
+    Rest,
     /// More queries than one call may make.
     #[error("too much would have to be asked")]
     TooManyQueries,
@@ -68,6 +71,7 @@ impl Failure {
             | Failure::TooLong
             | Failure::TooManyPages
             | Failure::Elsewhere
+            | Failure::Rest
             | Failure::TooManyQueries => true,
             // Not there, or not a thing that this server can be asked.
             Failure::Status(status) => !matches!(status, 400 | 404 | 405 | 410 | 501),

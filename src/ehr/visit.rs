@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION};
-use reqwest::{Response, Url};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder, Response, Url};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::{EhrLimits, Failure, Token, Wish, answer};
+use super::{EhrLimits, Failure, Token, Wish, answer, batch};
 use crate::outbound::{EndpointRules, Lines, Origin};
 
 /// A server that may be asked, with the token for it.
@@ -18,17 +18,21 @@ use crate::outbound::{EndpointRules, Lines, Origin};
 pub struct Visit(Arc<Asking>);
 
 #[derive(Debug)]
-struct Asking {
-    limits: EhrLimits,
-    lines: Arc<Lines>,
-    rules: EndpointRules,
-    base: Url,
-    token: Option<Token>,
+pub(super) struct Asking {
+    pub(super) limits: EhrLimits,
+    pub(super) lines: Arc<Lines>,
+    pub(super) rules: EndpointRules,
+    pub(super) base: Url,
+    pub(super) token: Option<Token>,
+    pub(super) takes_batches: bool,
     /// How many queries were made, and how many bytes were read.
-    queries: AtomicUsize,
-    bytes: AtomicUsize,
-    _place: OwnedSemaphorePermit,
+    pub(super) queries: AtomicUsize,
+    pub(super) bytes: AtomicUsize,
+    pub(super) _place: OwnedSemaphorePermit,
 }
+
+/// How often queries are gathered: those of the call, and what their answers point at.
+const BATCHES: usize = 2;
 
 /// An answer as it was received: one resource of a kind, or a Bundle in which those of that kind
 /// count.
@@ -66,24 +70,8 @@ pub struct Harvest {
 }
 
 impl Visit {
-    pub(super) fn new(
-        limits: EhrLimits,
-        lines: Arc<Lines>,
-        rules: EndpointRules,
-        base: Url,
-        token: Option<Token>,
-        place: OwnedSemaphorePermit,
-    ) -> Visit {
-        Visit(Arc::new(Asking {
-            limits,
-            lines,
-            rules,
-            base,
-            token,
-            queries: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
-            _place: place,
-        }))
+    pub(super) fn new(asking: Asking) -> Visit {
+        Visit(Arc::new(asking))
     }
 
     /// The server's base.
@@ -103,8 +91,13 @@ impl Visit {
         mut further: impl FnMut(&[Fetched]) -> Vec<Wish>,
     ) -> Harvest {
         let first = wishes.into_iter().enumerate().map(|(at, wish)| (Place::First(at), wish));
-        let mut waiting: VecDeque<(Place, Wish)> = first.collect();
-        let mut done: Vec<(Place, Vec<Fetched>, Option<Failed>)> = Vec::new();
+        let mut waiting: VecDeque<Open> = first.collect();
+        let mut done: Vec<Done> = Vec::new();
+        if self.0.takes_batches {
+            for _ in 0..BATCHES {
+                waiting = self.ask_together(waiting, deadline, &mut done, &mut further).await;
+            }
+        }
         // Dropped with this future: nothing goes on after the caller went away.
         let mut running = JoinSet::new();
         loop {
@@ -120,7 +113,7 @@ impl Visit {
                 Some(Ok((place, fetched, failed))) => {
                     if matches!(place, Place::First(_)) {
                         for wish in further(&fetched) {
-                            waiting.push_front((Place::Further(wish.name()), wish));
+                            waiting.push_front(Place::further(wish));
                         }
                     }
                     done.push((place, fetched, failed));
@@ -130,7 +123,7 @@ impl Visit {
                 None => break,
             }
         }
-        // Whatever came first: the same answers give the same harvest.
+        // Whatever came first: the same answers give the same harvest, a page behind its first.
         done.sort_by(|one, other| one.0.cmp(&other.0));
         let mut harvest = Harvest::default();
         for (_, fetched, failed) in done {
@@ -138,6 +131,42 @@ impl Visit {
             harvest.failed.extend(failed);
         }
         harvest
+    }
+
+    /// Asks for everything in one Bundle; what is still to be asked for: pages, what the answers
+    /// point at, and everything if the server does not answer the Bundle.
+    async fn ask_together(
+        &self,
+        waiting: VecDeque<Open>,
+        deadline: Instant,
+        done: &mut Vec<Done>,
+        further: &mut impl FnMut(&[Fetched]) -> Vec<Wish>,
+    ) -> VecDeque<Open> {
+        let (mut left, mut asked): (VecDeque<Open>, VecDeque<Open>) =
+            waiting.into_iter().partition(|(_, wish)| wish.is_page());
+        let parts = if asked.len() > 1 { self.0.batch(&asked, deadline).await } else { None };
+        let Some(parts) = parts else {
+            asked.append(&mut left);
+            return asked;
+        };
+        for ((place, wish), part) in asked.into_iter().zip(parts) {
+            let kind: Box<str> = wish.kind().into();
+            let read = part.and_then(|text| Ok((answer::read(&wish, text.as_bytes())?, text)));
+            let (fetched, why) = match read {
+                Ok((read, text)) => {
+                    let next = read.next.filter(|_| read.lacks.is_none());
+                    let next = next.map(|it| (place.clone(), wish.next_page(&self.0.base, &it)));
+                    left.extend(next);
+                    (vec![Fetched { kind, text }], read.lacks)
+                }
+                Err(why) => (Vec::new(), Some(why)),
+            };
+            if matches!(place, Place::First(_)) {
+                left.extend(further(&fetched).into_iter().map(Place::further));
+            }
+            done.push((place, fetched, why.map(|why| Failed { wish, why })));
+        }
+        left
     }
 }
 
@@ -150,7 +179,44 @@ enum Place {
     Further(String),
 }
 
+impl Place {
+    fn further(wish: Wish) -> Open {
+        (Place::Further(wish.name()), wish)
+    }
+}
+
+/// What is still to be asked for, and where its answer will stand.
+type Open = (Place, Wish);
+/// What was received, and why that is not all.
+type Done = (Place, Vec<Fetched>, Option<Failed>);
+
 impl Asking {
+    /// What came of asking for everything in one Bundle; `None`: it is to be asked one by one.
+    async fn batch(
+        &self,
+        asked: &VecDeque<Open>,
+        deadline: Instant,
+    ) -> Option<Vec<Result<String, Failure>>> {
+        let count = asked.len();
+        if self.queries.load(Ordering::Relaxed).saturating_add(count) > self.limits.queries {
+            return None;
+        }
+        let body = batch::bundle(asked.iter().map(|(_, wish)| wish), &self.base)?;
+        // One query that hangs holds up the whole Bundle: then the rest of the time is for asking
+        // one by one.
+        let now = Instant::now();
+        let half = now + deadline.saturating_duration_since(now) / 2;
+        let longest = self.limits.total_bytes;
+        let answered = async {
+            let request = self.request(Method::POST, &self.base).ok()?;
+            let request = request.header(CONTENT_TYPE, "application/fhir+json").body(body);
+            self.answer(request, longest).await.ok()
+        };
+        let parts = batch::parts(&timeout_at(half, answered).await.ok()??, count)?;
+        self.queries.fetch_add(count, Ordering::Relaxed);
+        Some(parts)
+    }
+
     /// One query with its pages: what was received, and why that is not all.
     async fn ask(&self, wish: &Wish, deadline: Instant) -> (Vec<Fetched>, Option<Failure>) {
         let mut fetched = Vec::new();
@@ -168,7 +234,7 @@ impl Asking {
             return Err(Failure::TooManyQueries);
         }
         let mut url = wish.url(&self.base).ok_or(Failure::Id)?;
-        for _ in 0..self.limits.pages {
+        for page in 0..self.limits.pages {
             // A page that leads to another origin never sees the token.
             if !self.rules.allowed.contains(&Origin::of(&url)) {
                 return Err(Failure::Elsewhere);
@@ -177,6 +243,10 @@ impl Asking {
                 return Err(Failure::TooSlow);
             }
             let text = match timeout_at(deadline, self.get(&url)).await {
+                // A page before it said that there is more.
+                Ok(Err(Failure::Status(_))) if page > 0 || wish.is_page() => {
+                    return Err(Failure::BrokenOff);
+                }
                 Ok(text) => text?,
                 Err(_) => return Err(Failure::TooSlow),
             };
@@ -193,22 +263,29 @@ impl Asking {
     }
 
     async fn get(&self, url: &Url) -> Result<Vec<u8>, Failure> {
+        self.answer(self.request(Method::GET, url)?, self.limits.answer_bytes).await
+    }
+
+    fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, Failure> {
         let called = self.lines.to(url.as_str(), &self.rules);
         let (client, url) = called.map_err(|_| Failure::Elsewhere)?;
-        let mut request = client.get(url).header(ACCEPT, "application/fhir+json");
+        let mut request = client.request(method, url).header(ACCEPT, "application/fhir+json");
         if let Some(Token(value)) = &self.token {
             request = request.header(AUTHORIZATION, value.clone());
         }
+        Ok(request)
+    }
+
+    async fn answer(&self, request: RequestBuilder, longest: usize) -> Result<Vec<u8>, Failure> {
         let response = request.send().await.map_err(|error| why(&error))?;
         if !response.status().is_success() {
             return Err(Failure::Status(response.status().as_u16()));
         }
-        self.body(response).await
+        self.body(response, longest).await
     }
 
     /// Reads the body as it comes, so that a long one is left as soon as it is too long.
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
-        let longest = self.limits.answer_bytes;
+    async fn body(&self, mut response: Response, longest: usize) -> Result<Vec<u8>, Failure> {
         let said = response.content_length().and_then(|it| usize::try_from(it).ok());
         if said.is_some_and(|length| length > longest) {
             return Err(Failure::TooLong);

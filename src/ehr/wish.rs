@@ -112,6 +112,12 @@ impl Wish {
         Wish { kind: kind.into(), ask: Ask::Page(url.into()) }
     }
 
+    /// Whether it is the rest of a search.
+    #[must_use]
+    pub fn is_page(&self) -> bool {
+        matches!(self.ask, Ask::Page(_))
+    }
+
     /// The type of what is wanted.
     #[must_use]
     pub fn kind(&self) -> &str {
@@ -125,6 +131,12 @@ impl Wish {
             Ask::Read(id) => Some(id),
             Ask::Search(_) | Ask::Page(_) => None,
         }
+    }
+
+    /// The rest of what this search has begun; `next` is a URL, or one from the search's own on.
+    pub(super) fn next_page(&self, base: &Url, next: &str) -> Wish {
+        let url = self.url(base).and_then(|url| url.join(next).ok());
+        Wish::page(&self.kind, url.as_ref().map_or(next, Url::as_str))
     }
 
     /// `Type/id`, or the type alone.

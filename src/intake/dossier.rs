@@ -13,13 +13,17 @@ use super::scope::{Dispatch, Scope, add_context};
 use super::subject::Subject;
 use crate::cds::{HookRequest, based_on};
 use crate::facts::{
-    Authorization, Case, CoverageStanding, DateOrigin, Evidence, Gap, Line, Order, Patient,
-    ServiceDate, Source, SourceKind, Stated, Unusable,
+    Authorization, Case, CoverageLack, CoverageStanding, DateOrigin, Evidence, Gap, Line,
+    Membership, Order, Patient, ServiceDate, Source, SourceKind, Stated, Unusable,
 };
 use crate::fhir::{Node, Pool};
 use crate::ig::CrdVersion;
 use crate::policy::Plan;
 use crate::terms::{Day, When};
+
+/// Under how many usable coverages an order of a hook is judged beside the first; a member has one
+/// as a rule.
+const MOST_FURTHER: usize = 7;
 
 /// The facts of one request.
 #[derive(Debug)]
@@ -132,7 +136,9 @@ impl<'d> HookFile<'d> {
         }
         let found = |kind: &'static str, id: &str| {
             pool.of_type(kind).find(|place| {
-                pool.entry(*place).is_some_and(|entry| entry.id.as_deref() == Some(id))
+                pool.entry(*place).is_some_and(|entry| {
+                    entry.container.is_none() && entry.id.as_deref() == Some(id)
+                })
             })
         };
         let subject = Subject {
@@ -214,19 +220,48 @@ impl<'d> HookFile<'d> {
 
     fn item(&self, asked: Asked, sequence: u32, plan: &Plan, as_of: Day) -> Item {
         let order = self.order(asked, sequence, as_of);
-        let place = asked.place;
-        let (coverage, further) =
-            match stands(&self.pool, place, &self.subject, NamesNobody::IsDoubtful) {
-                Ok(()) => {
-                    let day = order.service_date.when;
-                    standings(&self.pool, &self.coverages(place), &self.subject, plan, day)
-                }
-                Err(why) => {
-                    let unusable = Unusable::nothing(format!("the order {why}"));
-                    (CoverageStanding::Unusable(unusable), Vec::new())
-                }
-            };
+        let (coverage, further) = match self.stands(asked) {
+            Ok(()) => self.standings(asked.place, &order.service_date, plan, as_of),
+            Err(why) => (CoverageStanding::Unusable(Unusable::nothing(why)), Vec::new()),
+        };
         Item { order, coverage, further }
+    }
+
+    /// Whether what is asked about is to be carried out, and for this patient.
+    fn stands(&self, asked: Asked) -> Result<(), String> {
+        let (pool, subject) = (&self.pool, &self.subject);
+        stands(pool, asked.place, subject, NamesNobody::IsDoubtful)
+            .map_err(|why| format!("the order {why}"))?;
+        // Its order says for whom an Appointment is, where it does not say so itself.
+        match asked.appointment.filter(|it| *it != asked.place) {
+            Some(appointment) => stands(pool, appointment, subject, NamesNobody::IsFine)
+                .map_err(|why| format!("the appointment {why}")),
+            None => Ok(()),
+        }
+    }
+
+    /// How the coverages of the order at `place` stand on the day of its service.
+    fn standings(
+        &self,
+        place: usize,
+        service: &ServiceDate,
+        plan: &Plan,
+        as_of: Day,
+    ) -> (CoverageStanding, Vec<Membership>) {
+        let coverages = self.coverages(place);
+        let on = |day| standings(&self.pool, &coverages, &self.subject, plan, day);
+        let (mut coverage, mut further) = on(service.when);
+        further.truncate(MOST_FURTHER);
+        // An order that names no day of service is for a day to come: that the coverage was not in
+        // force when it was written does not say that it will not be.
+        if let (CoverageStanding::Unusable(unusable), DateOrigin::Request) =
+            (&mut coverage, service.origin)
+            && unusable.lack == CoverageLack::NotInForce
+            && matches!(on(When::from(as_of)).0, CoverageStanding::InForce(_))
+        {
+            unusable.lack = CoverageLack::DayUnclear;
+        }
+        (coverage, further)
     }
 
     fn order(&self, asked: Asked, sequence: u32, as_of: Day) -> Order {

@@ -362,6 +362,14 @@ pub fn amount(node: Node<'_>, source: Source) -> Option<Amount> {
     })
 }
 
+/// How much an order asks for, where it says so itself.
+#[must_use]
+pub fn ordered_amount(order: Node<'_>) -> Option<f64> {
+    let quantity =
+        order.get("quantityQuantity").or_else(|| order.at(&["dispenseRequest", "quantity"]));
+    quantity?.get("value")?.number()?.parse().ok()
+}
+
 /// What an order orders, by the codes that stand in itself.
 #[must_use]
 pub fn ordered(order: Node<'_>) -> Concept {

@@ -9,8 +9,8 @@ use super::coverage::in_force;
 use super::dossier::Dossier;
 use super::evidence::billed_lines;
 use crate::facts::{
-    CoverageLack, CoverageStanding, FactId, Membership, Prescriber, Source, SourceKind, Specialty,
-    Stated, Unusable,
+    CoverageLack, CoverageStanding, DateOrigin, FactId, Membership, Prescriber, Source, SourceKind,
+    Specialty, Stated, Unusable,
 };
 use crate::fhir::{Document, Rules};
 use crate::policy::Plan;
@@ -107,9 +107,18 @@ impl Dossier {
 /// decides (rulings 10).
 fn check_member(item: &mut Item, held: &Held, plan: &Plan, is_whole: bool) {
     let day = item.order.service_date.when;
+    let is_undated = item.order.service_date.origin == DateOrigin::Request;
     let check = |membership: &mut Membership| {
         if is_whole {
-            return enrolled(membership, held, plan, day);
+            // An order that names no day of service is for a day to come, which may be one of a
+            // later enrolment.
+            let later = |row: &Enrolled| row.valid.start.is_some_and(|it| it.first() > day.last());
+            return enrolled(membership, held, plan, day).map_err(|(lack, why)| match lack {
+                CoverageLack::NotInForce if is_undated && held.enrolments.iter().any(later) => {
+                    (CoverageLack::DayUnclear, why)
+                }
+                lack => (lack, why),
+            });
         }
         let why = "the payer holds more claims of the member than are looked at by itself";
         Err((CoverageLack::Person, why.to_owned()))
@@ -173,7 +182,23 @@ fn enrolled(
     if let Some(line) = line {
         membership.line = line.into();
     }
+    if let Some(left) = last_day(held, day)
+        && membership.until.is_none_or(|until| left.last() < until.last())
+    {
+        membership.until = Some(left);
+    }
     Ok(())
+}
+
+/// The last day of the enrolment on `day`, where no other one is known to follow it.
+fn last_day(held: &Held, day: When) -> Option<When> {
+    let ends = |rows: &mut dyn Iterator<Item = &Enrolled>| {
+        let ends: Option<Vec<When>> = rows.map(|row| row.valid.end).collect();
+        ends?.into_iter().max_by_key(|end| end.last())
+    };
+    let last = ends(&mut held.enrolments.iter())?;
+    let mut on_day = held.enrolments.iter().filter(|row| row.valid.covers(day) == Truth::Met);
+    ends(&mut on_day).filter(|end| *end == last)
 }
 
 /// What no enrolment on the day means: that none is in force, if that is certain of each.

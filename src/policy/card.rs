@@ -159,6 +159,8 @@ impl When {
 
 fn found_nothing(finding: &Finding) -> bool {
     finding.lack == Some(Lack::Evidence)
+        // What could not be read may hold it.
+        && finding.unread.is_empty()
         && finding.counted.is_empty()
         && finding.set_aside.is_empty()
 }

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 
 use super::read::PolicyError;
+use super::shelf::PRODUCT_SYSTEMS;
 use crate::facts::Product;
-use crate::terms::{Coding, Concept, Npi};
+use crate::terms::{Coding, Npi};
 
 /// A plan file, `profiles/plans/<plan>.toml`.
 #[derive(Debug, Deserialize)]
@@ -175,25 +176,34 @@ impl Plan {
         }
     }
 
-    /// Whether a service needs no authorization on any line.
+    /// Whether the service of a code needs no authorization on any line.
     #[must_use]
-    pub fn is_free(&self, service: &Concept) -> bool {
-        service.codings.iter().any(|coding| {
-            self.no_authorization
-                .iter()
-                .any(|free| Coding::from_uri(&free.system, &free.code) == *coding)
-        })
+    pub fn is_free(&self, service: &Coding) -> bool {
+        let mut free = self.no_authorization.iter();
+        free.any(|free| Coding::from_uri(&free.system, &free.code) == *service)
     }
 
-    /// The codes of these products by which they need no authorization.
+    /// The codes of these products by which they need no authorization; empty if one of them asks
+    /// for something else too.
+    ///
+    /// Beside a free code another one of a system that services are billed by is another service;
+    /// one of a clinical terminology may be the same service's.
     #[must_use]
     pub fn free_codes(&self, products: &[Product]) -> Vec<Coding> {
-        let codings = products.iter().flat_map(|it| &it.concept.codings);
         let mut free: Vec<Coding> = Vec::new();
-        for coding in codings {
-            let is_free = self.is_free(&Concept { codings: vec![coding.clone()], text: None });
-            if is_free && !free.contains(coding) {
-                free.push(coding.clone());
+        for product in products {
+            let codings = &product.concept.codings;
+            let (own, others): (Vec<&Coding>, Vec<&Coding>) =
+                codings.iter().partition(|it| self.is_free(it));
+            let is_other = others.iter().any(|it| PRODUCT_SYSTEMS.contains(&it.system));
+            // A part may be named in words alone; what is asked for as a whole has a code.
+            if is_other || own.is_empty() && !product.is_part {
+                return Vec::new();
+            }
+            for coding in own {
+                if !free.contains(coding) {
+                    free.push(coding.clone());
+                }
             }
         }
         free

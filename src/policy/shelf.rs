@@ -222,7 +222,7 @@ impl Shelf {
 
 /// The systems in which products are coded, so that a code of one names a product or a treatment
 /// and not a kind of service (clinical.md 8).
-const PRODUCT_SYSTEMS: &[System] =
+pub(super) const PRODUCT_SYSTEMS: &[System] =
     &[System::Ndc, System::RxNorm, System::Hcpcs, System::Cpt, System::Icd10Pcs];
 
 /// Whether a concept names something else by its codes: alone, or beside the product.

@@ -73,7 +73,9 @@ pub fn coverage_information(order: &str, coverage: &str) -> Vec<String> {
 fn says_of(extension: Node<'_>, coverage: &str) -> bool {
     let is_ours = |part: Node<'_>| {
         let reference = part.at(&["valueReference", "reference"]).and_then(Node::text);
-        part.text_of("url").as_deref() == Some("coverage") && reference.as_deref() == Some(coverage)
+        // A version of the Coverage is the same Coverage.
+        let reference = reference.as_deref().and_then(|it| it.split("/_history/").next());
+        part.text_of("url").as_deref() == Some("coverage") && reference == Some(coverage)
     };
     extension.text_of("url").as_deref() == Some(COVERAGE_INFORMATION)
         && extension.each("extension").any(is_ours)
@@ -147,6 +149,8 @@ mod tests {
         assert!(!echoed.contains("conditional"));
         assert_eq!(echoed.matches(OURS).count(), 1);
         assert_eq!(echo(&echoed), echoed);
+        let version = old.replace("Coverage/c", "Coverage/c/_history/3");
+        assert_eq!(echo(&format!(r#"{{"extension":[{version}]}}"#)), echo("{}"));
     }
 
     #[test]

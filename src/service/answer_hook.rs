@@ -14,7 +14,14 @@ use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
 use crate::intake::dossier::HookFile;
 use crate::intake::gathered::received;
+use crate::render::RenderError;
 use crate::render::crd::{self, Card, HookAnswer, OrderAnswer};
+
+/// The largest context that is looked at; orders refer to each other, so that the work grows faster
+/// than their number.
+const MOST_IN_CONTEXT: usize = 500;
+/// How many orders of one call are answered.
+const MOST_ORDERS: usize = 100;
 
 /// How a hook call ended without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -76,17 +83,20 @@ impl Service {
             return Err(HookCallError::NotThisHook(fault(FaultKind::Value, "hook", text)));
         }
         let request = HookRequest::read(document.root())?;
+        check_size(request.context.size(), MOST_IN_CONTEXT)?;
         // crd.md 1.4
         let requested = request.requested_version.as_deref().and_then(CrdVersion::requested);
         let version = requested.unwrap_or(version);
         let (gathered, documents);
         let mut file = HookFile::of(&request, &[]);
+        check_size(file.asked.len(), MOST_ORDERS)?;
         let root = document.root();
         let call = gather::Call { client, version, root, request: &request, arrived };
         gathered = self.gather(call, &file).await;
         documents = gathered.documents();
         if !documents.is_empty() {
             file = HookFile::of(&request, &received(&documents));
+            check_size(file.asked.len(), MOST_ORDERS)?;
         }
         check_orders(version, &request, &file)?;
         if !gathered.hides_coverage(&file) {
@@ -106,7 +116,7 @@ impl Service {
         let mut cards = self.hook_cards(&call, &judged);
         cards.extend(self.encounter_card(&call, &dossier));
         let (cards, shown) = cards.into_iter().unzip();
-        let response = self.render_hook(version, &judged, cards)?;
+        let response = self.render_hook(version, &judged, cards).map_err(unwritable)?;
         self.keep_call(Answered {
             client,
             service_id: hooks::about(hook).id,
@@ -165,11 +175,12 @@ impl Service {
         cards: Vec<Card>,
     ) -> Result<String, ServiceError> {
         let mut orders: Vec<OrderAnswer<'_>> = Vec::new();
+        let mut last = None;
         for order in judged {
             let Some((coverage, information)) = &order.said else { continue };
             let said = (coverage.as_str(), information.clone());
-            // Coverages of the same order follow each other.
-            match orders.last_mut().filter(|it| it.reference == order.reference) {
+            // Coverages of the same order follow each other; its name may be another one's too.
+            match orders.last_mut().filter(|_| last == Some(order.place)) {
                 Some(known) => known.said.push(said),
                 None => orders.push(OrderAnswer {
                     order: order.text,
@@ -177,6 +188,7 @@ impl Service {
                     said: vec![said],
                 }),
             }
+            last = Some(order.place);
         }
         let telling = self.terms.tells_actions.then(|| self.world.new_id());
         let answer = HookAnswer {
@@ -187,6 +199,25 @@ impl Service {
             actions_card: telling.as_deref(),
         };
         Ok(crd::response(&answer)?)
+    }
+}
+
+/// A call that is about more than is answered at once.
+fn check_size(size: usize, most: usize) -> Result<(), HookCallError> {
+    if size <= most {
+        return Ok(());
+    }
+    let text = format!("the call is about more than {most} things: send fewer at once");
+    Err(HookCallError::NotThisHook(fault(FaultKind::TooLong, "context", text)))
+}
+
+/// An order that cannot hold an extension is the client's fault.
+fn unwritable(error: ServiceError) -> HookCallError {
+    match error {
+        ServiceError::Render(RenderError::Echo { order, source }) => {
+            HookCallError::NotThisHook(fault(FaultKind::Structure, &order, source.to_string()))
+        }
+        error => HookCallError::Failed(error),
     }
 }
 

@@ -8,8 +8,12 @@ use crate::store::{FeedbackCount, FeedbackRecord, Outcome};
 
 /// How many items of one body are looked at.
 const MOST_ITEMS: usize = 500;
+/// How many accepted suggestions of one item are kept; a card of ours has a few.
+const MOST_SUGGESTIONS: usize = 20;
 /// The longest text that is kept, in bytes.
 const LONGEST_TEXT: usize = 2000;
+/// The longest id or time that is kept, in bytes.
+const LONGEST_NAME: usize = 100;
 
 /// Why a body is no feedback.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +120,8 @@ impl Service {
             Some("accepted") => Outcome::Accepted(
                 item.each("acceptedSuggestions")
                     .filter_map(|one| one.text_of("id"))
-                    .map(|id| short(&id))
+                    .take(MOST_SUGGESTIONS)
+                    .map(|id| short(&id, LONGEST_NAME))
                     .collect(),
             ),
             Some("overridden") => {
@@ -126,7 +131,7 @@ impl Service {
                     comment: item
                         .at(&["overrideReason", "userComment"])
                         .and_then(Node::text)
-                        .map(|text| short(&text)),
+                        .map(|text| short(&text, LONGEST_TEXT)),
                 }
             }
             Some(_) | None => return Err(("outcome", "it is `accepted` or `overridden`")),
@@ -135,7 +140,7 @@ impl Service {
             card_id: bare(&card).to_owned(),
             client: client.to_owned(),
             outcome,
-            happened_at: short(&item.text_of("outcomeTimestamp").unwrap_or_default()),
+            happened_at: short(&item.text_of("outcomeTimestamp").unwrap_or_default(), LONGEST_NAME),
             received_at: self.world.now(),
         })
     }
@@ -158,11 +163,11 @@ fn coding(reason: Node<'_>) -> Option<String> {
         Some(system) => format!("{system}|{code}"),
         None => code.into_owned(),
     };
-    Some(short(&text))
+    Some(short(&text, LONGEST_TEXT))
 }
 
-fn short(text: &str) -> String {
-    let mut end = text.len().min(LONGEST_TEXT);
+fn short(text: &str, longest: usize) -> String {
+    let mut end = text.len().min(longest);
     while !text.is_char_boundary(end) {
         end -= 1;
     }

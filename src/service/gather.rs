@@ -45,8 +45,10 @@ impl Service {
                 ask(&visit, deadline, &mut wanted, file, &mut gathered).await;
             }
             Some(Err(why)) => fail_all(&mut gathered, wanted.take(), why),
-            // What the client could not get itself stays unread.
+            // What the client could not get itself stays unread, and the pages that it did not get.
             None => {
+                let pages = wanted.take().into_iter().filter(Wish::is_page).collect();
+                fail_all(&mut gathered, pages, Failure::Rest);
                 fail_all(&mut gathered, std::mem::take(&mut wanted.retried), Failure::SaidError);
             }
         }

@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::judge_orders::authorized;
 use super::line::Decision;
 use super::submit_claim::Incoming;
 use super::update::kind_of_request;
@@ -14,7 +13,7 @@ use super::{OnFile, Service, ServiceError};
 use crate::facts::{Case, CoverageStanding};
 use crate::fhir::{Document, Node, Rules};
 use crate::ig::crd::COVERAGE_INFORMATION;
-use crate::intake::order::ordered;
+use crate::intake::order::{ordered, ordered_amount};
 use crate::intake::reader::extension;
 use crate::policy::{Shelf, Verdict};
 use crate::store::{Said, StoredAssertion};
@@ -140,18 +139,21 @@ impl Service {
             return Err("the line asks for something else than the order that it was about".into());
         }
         match &known.assertion.said {
+            Said::NoAuth if asks_for_more(known, case) => {
+                Err("the line asks for more than the order that it was about".to_owned())
+            }
             Said::NoAuth => Ok(format!(
                 "On {said_on} the plan answered for this order that no prior authorization is \
                  needed; that holds."
             )),
-            Said::Satisfied(number) => match authorized(on_file, case, verdict, as_of) {
+            Said::Satisfied(number) => match self.authorized(on_file, case, verdict, as_of) {
                 Some((held, until)) if held == *number => Ok(format!(
                     "Prior authorization {number} is on file for this order and holds until \
                      {until}; no other one is needed."
                 )),
-                Some(_) | None => {
-                    Err(format!("authorization {number} does not cover the day of service"))
-                }
+                Some(_) | None => Err(format!(
+                    "authorization {number} does not cover this service on the day of service"
+                )),
             },
             Said::Other => Err("it did not say that no authorization is needed".to_owned()),
         }
@@ -178,6 +180,15 @@ fn is_same_product(known: &StoredAssertion, case: Case<'_>, shelf: &Shelf) -> bo
     };
     let mut products = case.order.products.iter().peekable();
     products.peek().is_some() && products.all(|it| is_it(&it.concept))
+}
+
+/// Whether a line asks for more than the order that was spoken of; without an amount that is one.
+fn asks_for_more(known: &StoredAssertion, case: Case<'_>) -> bool {
+    let order = Document::parse(known.assertion.order.as_bytes(), Rules::Lenient).ok();
+    let ordered = order.and_then(|order| ordered_amount(order.root())).unwrap_or(1.0);
+    let amounts = case.order.amounts.iter().filter(|amount| !amount.is_of_dosage);
+    // One that cannot be read may be more.
+    amounts.into_iter().any(|amount| amount.value.parse().map_or(true, |it: f64| it > ordered))
 }
 
 /// The ids in the coverage information of the order that a line asks for.

@@ -160,7 +160,7 @@ fn suits(shows: &Shows, hook: Hook) -> bool {
             matches!(hook, Hook::OrderSign | Hook::OrderSelect)
         }
         // CRD 2.2.1 resp-70
-        Shows::CoverageUpdate(_) => matches!(hook, Hook::AppointmentBook | Hook::EncounterStart),
+        Shows::CoverageUpdate(_) => hook == Hook::AppointmentBook,
         Shows::ExternalReference(_)
         | Shows::Instructions(_)
         | Shows::SmartApp(_)

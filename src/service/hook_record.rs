@@ -1,9 +1,11 @@
 //! What is kept of an answered hook call, so that what was said can be shown, honoured and decided
 //! again (found-11, found-37).
 
+use std::ops::Range;
+
 use super::judge_orders::Judged;
 use super::{Service, ServiceError};
-use crate::fhir::{Document, Node, Rules};
+use crate::fhir::{Document, Kind, Node, Rules};
 use crate::ig::CrdVersion;
 use crate::intake::gathered::Gathered;
 use crate::intake::order::ordered;
@@ -11,7 +13,6 @@ use crate::policy::Plan;
 use crate::render::crd::{Coverage, CoverageInformation, PaNeeded};
 use crate::render::trace;
 use crate::store::{AssertionRecord, CardRecord, HookCallRecord, Inputs, PolicyEdition, Said};
-use crate::terms::Concept;
 
 /// An answered call.
 pub(super) struct Answered<'a> {
@@ -106,25 +107,75 @@ fn said(plan: &Plan, order: &str, information: &CoverageInformation) -> Said {
 fn is_wholly_free(plan: &Plan, order: &str) -> bool {
     let Ok(order) = Document::parse(order.as_bytes(), Rules::Lenient) else { return false };
     let codings = ordered(order.root()).codings;
-    !codings.is_empty() && codings.into_iter().all(|it| plan.is_free(&Concept::of(it)))
+    !codings.is_empty() && codings.iter().all(|it| plan.is_free(it))
 }
 
 /// The call's text with the access token taken out: it is never stored (crd.md 3.6).
+///
+/// What a client writes wrongly holds a token all the same: under another spelling of its name, in
+/// a list, or among extensions.
 fn without_token(document: &Document<'_>) -> String {
     let root = document.root();
-    let token = root.at(&["fhirAuthorization", "access_token"]).map(Node::span);
-    let text = root.raw();
-    match token {
-        Some(span) => {
-            let start = root.span().start;
-            let (before, after) =
-                (span.start.saturating_sub(start), span.end.saturating_sub(start));
-            format!(
-                "{}\"(removed)\"{}",
-                text.get(..before).unwrap_or_default(),
-                text.get(after..).unwrap_or_default()
-            )
+    let mut tokens = Vec::new();
+    for (name, value) in root.members() {
+        if name == "fhirAuthorization" && !matches!(value.kind(), Kind::Object | Kind::Null) {
+            tokens.push(value.span());
+        } else if !matches!(&*name, "context" | "prefetch") {
+            tokens_in(&name, value, &mut tokens);
         }
-        None => text.to_owned(),
+    }
+    let (text, start) = (root.raw(), root.span().start);
+    let (mut kept, mut at) = (String::with_capacity(text.len()), 0);
+    for token in tokens {
+        let (from, to) = (token.start.saturating_sub(start), token.end.saturating_sub(start));
+        kept.push_str(text.get(at..from).unwrap_or_default());
+        kept.push_str("\"(removed)\"");
+        at = to;
+    }
+    kept.push_str(text.get(at..).unwrap_or_default());
+    kept
+}
+
+/// The places of tokens in a member, in their order.
+fn tokens_in(name: &str, value: Node<'_>, found: &mut Vec<Range<usize>>) {
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    if name.to_ascii_lowercase().ends_with("token") {
+        found.push(value.span());
+        return;
+    }
+    match value.kind() {
+        Kind::Object => value.members().for_each(|(name, inner)| tokens_in(&name, inner, found)),
+        Kind::Array => value.items().for_each(|inner| tokens_in("", inner, found)),
+        Kind::Text | Kind::Number | Kind::Bool | Kind::Null => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_spelling_of_a_token_is_kept() {
+        for (call, kept) in [
+            (
+                r#"{"fhirAuthorization":{"access_token":"s3cret","scope":"a"},"hook":"x"}"#,
+                r#"{"fhirAuthorization":{"access_token":"(removed)","scope":"a"},"hook":"x"}"#,
+            ),
+            (
+                r#"{"fhirAuthorization":["s3cret"],"n":1.50}"#,
+                r#"{"fhirAuthorization":"(removed)","n":1.50}"#,
+            ),
+            (
+                r#"{ "a":1, "fhirAuthorization":{"Access_Token":["s3cret"],"idToken":"s3cret"}, "b":2 }"#,
+                r#"{ "a":1, "fhirAuthorization":{"Access_Token":"(removed)","idToken":"(removed)"}, "b":2 }"#,
+            ),
+            (
+                r#"{"extension":[{"access_token":{"x":"s3cret"}}],"context":{"token":"t"}}"#,
+                r#"{"extension":[{"access_token":"(removed)"}],"context":{"token":"t"}}"#,
+            ),
+        ] {
+            let document = Document::parse(call.as_bytes(), Rules::Lenient).unwrap();
+            assert_eq!(without_token(&document), kept);
+        }
     }
 }

@@ -1,17 +1,17 @@
 //! The orders of a hook call, judged, and what is said of each.
 
 use super::{OnFile, Service};
-use crate::cds::HookRequest;
-use crate::facts::{Case, CoverageStanding, DateOrigin, Membership};
+use crate::cds::{HookRequest, based_on};
+use crate::facts::{Case, CoverageLack, CoverageStanding, DateOrigin, Membership};
 use crate::ig::CrdVersion;
 use crate::intake::claim::Item;
 use crate::intake::dossier::{Asked, Dossier, HookFile};
-use crate::policy::{Finding, Lack, Plan, Verdict, evaluate};
+use crate::policy::{Plan, Verdict, evaluate};
 use crate::render::crd::{
     Circumstances, Contact, Coverage, CoverageInformation, InfoNeeded, OneOrMore, Reason,
     WithoutPolicy, coverage_information, is_no_news, without_coverage,
 };
-use crate::terms::{Day, Truth};
+use crate::terms::Day;
 
 /// One order of a call under one coverage, judged.
 pub(super) struct Judged<'d> {
@@ -91,7 +91,14 @@ impl Service {
                 text: entry.node.raw(),
                 reference: entry.name(),
                 goes_with: goes_with.and_then(|it| Some(call.file.pool.entry(it.place)?.name())),
-                is_of_several: same.len() > 1,
+                open_orders: if same.len() > 1 {
+                    Some(SEVERAL_ORDERS)
+                } else {
+                    asked
+                        .appointment
+                        .filter(|it| *it == place)
+                        .and_then(|it| call.unread_orders(it))
+                },
             };
             judged.push(self.judged(call, &order, *case, verdict.clone(), true));
             for further in &item.further {
@@ -113,13 +120,14 @@ impl Service {
         is_first: bool,
     ) -> Judged<'d> {
         let assertion_id = self.world.new_id();
-        let authorized = authorized(call.on_file, case, &verdict, call.as_of);
+        let authorized = self.authorized(call.on_file, case, &verdict, call.as_of);
         let told = authorized.as_ref();
         let said = self.statement(call, order, case, (&verdict, told), &assertion_id);
         let said =
             said.filter(|(coverage, it)| !is_no_news(call.version, order.text, coverage, it));
         let usable = membership(case.coverage).filter(|_| is_first);
-        let is_in_force = matches!(case.coverage, CoverageStanding::InForce(_));
+        let is_in_force = matches!(case.coverage, CoverageStanding::InForce(it)
+            if !has_ended(it, case, call.as_of));
         Judged {
             sequence: case.order.sequence,
             place: order.place,
@@ -155,6 +163,10 @@ impl Service {
         let plan = &self.rules.plan;
         let policies = &self.rules.shelf;
         let (coverage, membership) = membership(case.coverage)?;
+        // crd.md 3.4: no Coverage on the client's system, no coverage information.
+        if !call.is_known_there(&coverage) {
+            return None;
+        }
         let free = plan.free_codes(&case.order.products);
         let page = policy_page(verdict, plan);
         let billing = if free.is_empty() {
@@ -190,14 +202,22 @@ impl Service {
             },
         };
         let mut information = match case.coverage {
+            CoverageStanding::InForce(it) if has_ended(it, case, call.as_of) => {
+                let why = "the coverage is not in force any more";
+                without_coverage(CoverageLack::NotInForce, why, verdict, &circumstances)?
+            }
             CoverageStanding::InForce(_) => coverage_information(verdict, &circumstances),
             CoverageStanding::Unusable(unusable) => {
                 without_coverage(unusable.lack, &unusable.why, verdict, &circumstances)?
             }
         };
-        if order.is_of_several {
-            information.coverage = several();
-            information.reasons.clear();
+        if let Some(why) = order.open_orders {
+            information = CoverageInformation {
+                coverage: depends_on_orders(why),
+                reasons: Vec::new(),
+                billing: Vec::new(),
+                ..information
+            };
         }
         Some((coverage, information))
     }
@@ -223,13 +243,48 @@ struct Order<'d> {
     reference: String,
     /// The order of the same call that it is based on, where a policy judged that one.
     goes_with: Option<String>,
-    /// Whether it stands for several orders.
-    is_of_several: bool,
+    /// Why it cannot be answered as one order: it stands for several, or for one that is not here.
+    open_orders: Option<&'static str>,
+}
+
+/// Why an Appointment of several orders is not answered as one.
+const SEVERAL_ORDERS: &str = "The appointment carries out several orders, which are not covered \
+    alike by necessity. Each is answered when it is signed or dispatched.";
+
+impl Call<'_, '_> {
+    /// Why an Appointment cannot be answered by what it says itself, or by those of its orders that
+    /// are here: others are not.
+    fn unread_orders(&self, appointment: usize) -> Option<&'static str> {
+        let entry = self.file.pool.entry(appointment)?;
+        let is_missing = based_on(entry.node).iter().any(|it| self.file.missing.contains(it));
+        is_missing.then_some(
+            "The appointment carries out an order that did not come with the call and could not \
+             be read. It is answered when it is signed or dispatched.",
+        )
+    }
+
+    /// Whether a reference leads to a Coverage on the client's system, as far as it came with the
+    /// call: one that is contained in another resource, or has no id, has no name there.
+    fn is_known_there(&self, reference: &str) -> bool {
+        let pool = &self.file.pool;
+        let entries = pool.of_type("Coverage").filter_map(|place| pool.entry(place));
+        let mut same = entries.filter(|entry| entry.name() == reference).peekable();
+        same.peek().is_none()
+            || same.any(|entry| {
+                let has_url = entry.full_url.as_deref().is_some_and(|it| it.starts_with("http"));
+                entry.container.is_none() && (entry.id.is_some() || has_url)
+            })
+    }
+}
+
+/// Whether a coverage was in force when an order without a day of service was written, and is not
+/// any more: the service is for a day to come.
+fn has_ended(membership: &Membership, case: Case<'_>, as_of: Day) -> bool {
+    let is_undated = case.order.service_date.origin == DateOrigin::Request;
+    is_undated && membership.until.is_some_and(|until| until.last() < as_of)
 }
 
 /// The reference of the Coverage that is meant, and what is known of it where it is in force.
-///
-/// crd.md 3.4: no Coverage on the client's system, no coverage-information.
 fn membership(coverage: &CoverageStanding) -> Option<(String, Option<&Membership>)> {
     match coverage {
         CoverageStanding::InForce(membership) => {
@@ -241,14 +296,11 @@ fn membership(coverage: &CoverageStanding) -> Option<(String, Option<&Membership
     }
 }
 
-/// 2.0 answers an Appointment that carries out several orders as one.
-fn several() -> Coverage {
+/// 2.0 answers an Appointment as one, whatever orders it carries out.
+fn depends_on_orders(why: &str) -> Coverage {
     Coverage::Conditional {
         info: OneOrMore::one(InfoNeeded::Other),
-        why: Reason::words(
-            "The appointment carries out several orders, which are not covered alike by \
-             necessity. Each is answered when it is signed or dispatched.",
-        ),
+        why: Reason::words(why),
         pa: None,
         documents: None,
     }
@@ -282,36 +334,4 @@ fn contact(plan: &Plan) -> Contact {
         fax: contact.fax.clone(),
         email: contact.email.clone(),
     }
-}
-
-/// The authorization on file that covers an order (rulings 26): under the same policy, valid on the
-/// day of service, and nothing in the records speaks against another infusion.
-///
-/// An order that names no day of service is for a day to come.
-pub(super) fn authorized(
-    on_file: &[OnFile],
-    case: Case<'_>,
-    verdict: &Verdict,
-    as_of: Day,
-) -> Option<(String, Day)> {
-    let policy = verdict.policy.as_ref()?;
-    // What speaks against it still does where other records could not be read.
-    let speaks_against = |finding: &Finding| {
-        finding.truth == Truth::NotMet
-            || !finding.unread.is_empty() && finding.lack == Some(Lack::Judgement)
-    };
-    if verdict.findings.iter().any(speaks_against) {
-        return None;
-    }
-    let date = &case.order.service_date;
-    let (first, last) = match date.origin {
-        DateOrigin::Item | DateOrigin::Admission | DateOrigin::Order => {
-            (date.when.first(), date.when.last())
-        }
-        DateOrigin::Request | DateOrigin::AsOf => (as_of, as_of),
-    };
-    on_file
-        .iter()
-        .find(|it| it.fact.policy == policy.id && it.valid_from <= first && last <= it.valid_to)
-        .map(|it| (it.fact.number.to_string(), it.valid_to))
 }

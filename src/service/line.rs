@@ -110,7 +110,12 @@ pub(super) struct StoredReview {
 impl StoredLine {
     /// What is stored beside a line; a trace of an older release that cannot be read says nothing.
     pub(super) fn of(line: &LineRecord) -> StoredLine {
-        serde_json::from_str(&line.trace).unwrap_or_else(|_| StoredLine {
+        StoredLine::read(&line.trace)
+    }
+
+    /// The same, from its text.
+    pub(super) fn read(trace: &str) -> StoredLine {
+        serde_json::from_str(trace).unwrap_or_else(|_| StoredLine {
             item: RawValue::NULL.to_owned(),
             notes: Vec::new(),
             similar_cases: Vec::new(),
@@ -146,7 +151,7 @@ impl Service {
             }
             Determination::Review => Decision::Pend(review_notes(verdict)),
             Determination::NotSubject => {
-                let free = case.order.products.iter().any(|it| plan.is_free(&it.concept));
+                let free = !plan.free_codes(&case.order.products).is_empty();
                 match case.coverage {
                     CoverageStanding::InForce(_) if free => Decision::NotRequired(Vec::new()),
                     CoverageStanding::InForce(_) => Decision::Pend(vec![
@@ -296,7 +301,7 @@ impl JudgedLine {
 
 /// The one place of the service: the one that is named as such; where a clause judged the place
 /// without any being named, what that clause looked at. None where there are several.
-fn only_site(sites: &[Site], is_judged: bool) -> Option<Npi> {
+pub(super) fn only_site(sites: &[Site], is_judged: bool) -> Option<Npi> {
     let is_any_named = sites.iter().any(|site| site.is_named_as_site);
     let counts = |site: &&Site| site.is_named_as_site || (is_judged && !is_any_named);
     let mut numbers = sites.iter().filter(counts).map(|site| site.npi.and_then(Result::ok));

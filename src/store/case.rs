@@ -180,6 +180,8 @@ pub struct AuthorizationRow {
     pub product_key: String,
     /// The policy that judged.
     pub policy: Option<PolicyEdition>,
+    /// How its line came about, as JSON: what [`LineRecord::trace`] holds.
+    pub trace: String,
     /// The client whose submission opened the case.
     pub client: String,
     /// The digest of that submission.

@@ -168,7 +168,12 @@ fn an_order_that_needed_no_authorization_needs_none_at_its_claim() {
     assert!(
         server.texts("SELECT number FROM issued_number WHERE series = 'authorization'").is_empty()
     );
-    // A line for something else is not the order that was spoken of.
+    // A line for more is not the order that was spoken of, nor is one for something else.
+    let mut more = json(&claim(VISIT, Some(&id), "2026-12-11"));
+    more["entry"][0]["resource"]["item"][0]["quantity"] = json!({ "value": 30 });
+    assert_eq!(line_action(&server.submit("2.2.1", more.to_string())), "A4");
+    let shown = viewed(&server)["assertions"][0].clone();
+    assert!(shown["why"].as_str().unwrap().contains("asks for more"), "{shown}");
     let mut other = json(&claim(VISIT, Some(&id), "2026-12-11"));
     let coding = &mut other["entry"][0]["resource"]["item"][0]["productOrService"]["coding"][0];
     coding["code"] = json!("99215");
@@ -185,7 +190,7 @@ fn of_an_order_that_names_more_than_the_free_service_nothing_is_kept_to() {
     let costly = json!({ "system": "http://www.ama-assn.org/go/cpt", "code": "99999" });
     order["code"]["coding"].as_array_mut().unwrap().push(costly.clone());
     let (said, id) = sign(&server, call("crd/approve-all-met", VISIT, Some(order)));
-    assert_eq!(said, "no-auth");
+    assert_eq!(said, "conditional");
     let mut other = json(&claim(VISIT, Some(&id), "2026-12-11"));
     other["entry"][0]["resource"]["item"][0]["productOrService"]["coding"] = json!([costly]);
     let entries = other["entry"].as_array_mut().unwrap();
@@ -261,6 +266,39 @@ fn what_was_decided_is_decided_again_on_what_was_known_then() {
 }
 
 #[test]
+fn what_was_said_under_a_second_coverage_is_decided_again_under_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules");
+    write_profiles(&rules, "");
+    let policy = rules.join("policies/amtagvi/2026-01-01/policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    let of_one_line = text.replace("lines = [\"ma-hmo\", \"ma-ppo\"]", "lines = [\"ma-hmo\"]");
+    assert_ne!(text, of_one_line);
+    fs::write(&policy, of_one_line).unwrap();
+    let server = Server::on(folder, "profiles = \"rules\"\n");
+    let mut request = json(&fixture("crd/approve-all-met"));
+    let entries = request["prefetch"]["coverage"]["entry"].as_array_mut().unwrap();
+    let mut second = entries[0]["resource"].clone();
+    second["id"] = json!("cov-second");
+    second["class"][0]["value"] = json!("MA-PPO");
+    second["class"][0]["name"] = json!("CarePartners of Connecticut Medicare Advantage PPO");
+    entries.push(json!({ "resource": second }));
+    let order = &mut request["context"]["draftOrders"]["entry"][0]["resource"];
+    order.as_object_mut().unwrap().remove("insurance");
+    server.sign("2.2", request.to_string()).good();
+    let query = "SELECT assertion_id FROM coverage_assertion";
+    let rules = server.data().parent().unwrap().join("rules");
+    let ids = server.texts(query);
+    assert_eq!(ids.len(), 2);
+    let said = server.texts("SELECT DISTINCT determination FROM coverage_assertion");
+    assert_eq!(said.len(), 2, "{said:?}");
+    for id in ids {
+        let (code, text) = replay(&server, &id, &["--profiles", rules.to_str().unwrap()]);
+        assert_eq!((code, &*text), (0, "1 judged again: 0 differ\n"));
+    }
+}
+
+#[test]
 fn other_policies_show_what_they_would_have_decided() {
     let server = Server::start();
     let (_, id) = sign(&server, call("crd/approve-all-met", APPROVED, None));
@@ -302,4 +340,46 @@ fn each_submission_of_a_case_is_decided_again_by_itself() {
     assert_eq!(crate::case_life::attach(&server, &body).status, 200);
     let case = server.texts("SELECT case_id FROM prior_auth_case").remove(0);
     assert_eq!(replay(&server, &case, &[]), (0, "2 judged again: 0 differ\n".to_owned()));
+}
+
+#[test]
+fn a_line_that_asks_for_more_than_the_free_service_waits() {
+    let server = Server::start();
+    let costly = json!({ "system": "http://www.ama-assn.org/go/cpt", "code": "27447" });
+    let item = |change: &dyn Fn(&mut Value)| {
+        let mut claim = json(&claim(VISIT, None, "2026-12-11"));
+        change(&mut claim["entry"][0]["resource"]["item"][0]["productOrService"]["coding"]);
+        line_action(&server.submit("2.2.1", claim.to_string()))
+    };
+    assert_eq!(item(&|_| {}), "NA");
+    // Beside its code, and in place of it where the order of the line is free.
+    assert_eq!(item(&|codings| codings.as_array_mut().unwrap().push(costly.clone())), "A4");
+    assert_eq!(item(&|codings| *codings = json!([costly])), "A4");
+}
+
+#[test]
+fn an_authorization_is_for_the_service_that_was_asked_for() {
+    const OXYGEN: &str = "pas/approve-home-oxygen";
+    let server = Server::start();
+    assert_eq!(line_action(&server.submit("2.2.1", fixture(OXYGEN))), "A1");
+    for (code, expected) in [("E1390", "satisfied"), ("E0431", "auth-needed")] {
+        let request = call("crd/pend-home-oxygen-under-oxygen", OXYGEN, None);
+        let (said, _) = sign(&server, request.replace("E1390", code));
+        assert_eq!(said, expected, "{code}");
+    }
+}
+
+#[test]
+fn an_authorization_is_for_the_place_that_was_asked_for() {
+    let server = Server::start();
+    assert_eq!(line_action(&server.submit("2.2.1", fixture(APPROVED))), "A1");
+    let request = call("crd/approve-all-met", APPROVED, None);
+    let (said, id) = sign(&server, request.clone());
+    assert_eq!(said, "satisfied");
+    let elsewhere = |text: String| text.replace("1234567893", "1992000012");
+    let (said, _) = sign(&server, elsewhere(request));
+    assert_eq!(said, "auth-needed");
+    let claim = claim(APPROVED, Some(&id), "2026-12-11");
+    assert_eq!(line_action(&server.submit("2.2.1", elsewhere(claim))), "A4");
+    assert_eq!(viewed(&server)["assertions"][0]["is_honoured"], false);
 }

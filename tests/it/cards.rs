@@ -214,6 +214,12 @@ fn the_test_is_not_proposed_where_a_result_is_there_or_nobody_orders() {
         let answer = server.sign("2.2", fixture(story)).good();
         assert!(!summaries(&answer).iter().any(|it| it.contains("BRAF V600")), "{story}");
     }
+    // What could not be read may hold the result.
+    let mut unread = json(&fixture(UNKNOWN_BRAF));
+    unread["prefetch"]["observations"] = json!({"resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": "exception"}]});
+    let answer = server.sign("2.2", unread.to_string()).good();
+    assert!(!summaries(&answer).iter().any(|it| it.contains("BRAF V600")), "{answer:#}");
     // Without a requester no order can be proposed that the guide allows.
     let mut request = json(&fixture(UNKNOWN_BRAF));
     request["context"]["draftOrders"]["entry"][0]["resource"]
@@ -405,6 +411,26 @@ fn feedback_is_kept_and_counted_by_card_and_criterion() {
     let line = "amtagvi additional-orders braf-test (clause 5): shown 3, accepted 2, overridden 1";
     assert!(printed.contains(line), "{printed}");
     assert!(!printed.contains("done in May"));
+}
+
+#[test]
+fn of_one_card_only_so_much_feedback_is_kept() {
+    let server = Server::start();
+    let answer = server.sign("2.2", fixture(UNKNOWN_BRAF)).good();
+    let card = card(&answer, "BRAF")["uuid"].clone();
+    let suggestions: Vec<Value> =
+        (0..500).map(|it| json!({ "id": format!("{it:0>2000}") })).collect();
+    let item = |number: usize| {
+        json!({ "card": card, "outcome": "accepted", "acceptedSuggestions": suggestions,
+            "outcomeTimestamp": format!("2026-11-20T10:00:00.{number}Z") })
+    };
+    for round in 0..6 {
+        let items: Vec<Value> = (0..10).map(|it| item(round * 10 + it)).collect();
+        assert_eq!(tell(&server, "2.2", &json!({ "feedback": items })).status, 200);
+    }
+    let kept = server.texts("SELECT suggestions FROM card_feedback");
+    assert_eq!(kept.len(), 50);
+    assert!(kept.iter().all(|it| it.len() < 3000));
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn key() -> &'static EncodingKey {
     KEY.get_or_init(another_key)
 }
 
-fn another_key() -> EncodingKey {
+pub(crate) fn another_key() -> EncodingKey {
     let pair = EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).unwrap();
     EncodingKey::from_ec_der(pair.to_pkcs8v1().unwrap().as_ref())
 }
@@ -57,7 +57,7 @@ pub(crate) fn bearer(client: &str, path: &str) -> String {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a token is valid by the clock of the machine")]
-fn now_s() -> u64 {
+pub(crate) fn now_s() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 

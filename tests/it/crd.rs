@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Answer, Server, extensions, fixture, json, objects, stories};
 
+mod clients;
 pub(crate) mod coverage;
 mod discovery;
 pub(crate) mod hooks;

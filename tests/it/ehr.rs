@@ -1,6 +1,7 @@
 //! The EHR's own data: what a thin hook call lacks is fetched, within the call's time, and an EHR
 //! that is slow, down, lying or hostile costs what it would have said and nothing else.
 
+mod batch;
 mod fake;
 mod trouble;
 

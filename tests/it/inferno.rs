@@ -5,6 +5,7 @@
 //! 2.2.1, and the subscription group and the notification wait and conformance of 2.0.1.
 //! What the HL7 validator says of requests and answers, `validator` asks.
 
+pub(crate) mod crd_suite;
 mod must_support;
 
 use std::collections::BTreeSet;

@@ -356,6 +356,7 @@ fn the_validator_finds_no_error_in_anything_that_we_send() {
     assert!(answered.len() > 30, "the fixtures were answered");
     answered.extend(played());
     answered.extend(cards::proposed());
+    answered.extend(inferno::crd_suite::judged());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let all = sent().into_iter().chain(answered).chain(lived());
     runtime.block_on(judge(&tool, all.collect()));

@@ -2,9 +2,13 @@
 
 use std::collections::HashSet;
 
+use priorauth::facts::CoverageLack;
 use priorauth::ig::{CrdVersion, PasVersion};
 use priorauth::policy::Determination::{Approve, NotSubject, Pend, Review};
-use priorauth::render::crd::{HookAnswer, coverage_information, response};
+use priorauth::render::crd::{
+    Circumstances, HookAnswer, PaNeeded, WithoutPolicy, coverage_information, response,
+    without_coverage,
+};
 use priorauth::terms::Truth::{Met, NotMet, Unknown};
 use serde_json::Value;
 
@@ -273,4 +277,20 @@ fn no_determination_yields_not_covered() {
             assert_ne!(codes(&extension, "covered"), ["not-covered"]);
         }
     }
+}
+
+#[test]
+fn where_a_person_has_to_look_no_authorization_on_file_settles_it() {
+    let verdict = hook::verdict(Review, [Met, Met, Unknown]);
+    let circumstances = Circumstances {
+        authorization: Some(("A-1", None)),
+        ..hook::circumstances(WithoutPolicy::NoAuth { why: None })
+    };
+    let said = without_coverage(
+        CoverageLack::Person,
+        "more claims than are read",
+        &verdict,
+        &circumstances,
+    );
+    assert_eq!(said.unwrap().pa(), Some(&PaNeeded::AuthNeeded));
 }

@@ -205,7 +205,9 @@ pub(super) fn wire<'a>(
         Associated::Text => Order::Text(reference),
         Associated::Reference => Order::Reference { reference },
     };
-    let associated: Vec<Order<'a>> = card.orders.iter().map(order).collect();
+    // An order without an id has no name to be found by.
+    let named = card.orders.iter().filter(|it| it.contains(['/', ':']));
+    let associated: Vec<Order<'a>> = named.map(order).collect();
     let may_decline = !suggestions.is_empty();
     Ok(Wire {
         uuid: &card.uuid,

@@ -147,8 +147,11 @@ pub fn without_coverage(
             pa: None,
             documents: None,
         },
-        // It is in force; the verdict says that a person looks.
-        CoverageLack::Person => return Some(coverage_information(verdict, circumstances)),
+        // It is in force; the verdict says that a person looks, and an authorization may be used up.
+        CoverageLack::Person => {
+            let circumstances = Circumstances { authorization: None, ..circumstances.clone() };
+            return Some(coverage_information(verdict, &circumstances));
+        }
     };
     let is_unknown = matches!(coverage, Coverage::Indeterminate { .. });
     let contact = is_unknown.then(|| circumstances.contact.clone());

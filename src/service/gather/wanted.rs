@@ -123,6 +123,11 @@ impl Wanted {
         // Some clients send the same under keys of their own (crd.md 7.2).
         let is_known = |key: &str| templates.iter().any(|(known, _)| known == key);
         let others = request.prefetch.iter().filter(|(key, _)| !is_known(key));
+        for (_, value) in others.clone() {
+            if let (Sent::Page(url), Some(kind)) = (Sent::of(*value), kind_of_entries(*value)) {
+                self.want(Wish::page(&kind, &url));
+            }
+        }
         let others: HashSet<Cow<'_, str>> =
             others.flat_map(|(_, value)| kinds_in(*value)).collect();
         for (key, template) in templates {
@@ -248,6 +253,13 @@ impl Wanted {
 /// `Type/id` of a resource.
 fn name(node: Node<'_>) -> Option<String> {
     Some(format!("{}/{}", node.text_of("resourceType")?, node.text_of("id")?))
+}
+
+/// The type of what a Bundle's first entry holds: those that match stand before those that go with
+/// them.
+fn kind_of_entries(bundle: Node<'_>) -> Option<Cow<'_, str>> {
+    let mut resources = bundle.each("entry").filter_map(|entry| entry.get("resource"));
+    resources.find_map(|it| it.text_of("resourceType"))
 }
 
 /// The types of what stands under a prefetch key.

@@ -170,6 +170,7 @@ impl KeptAuthorization {
             case_id: CaseId::parse(&self.case_id).ok()?,
             product_key: self.product_key,
             policy,
+            trace: String::new(),
             client: self.client,
             digest: ContentDigest::parse(&self.digest).ok()?,
         })

@@ -396,6 +396,7 @@ fn authorization_row_from(row: &Row<'_>) -> Result<Option<AuthorizationRow>, Fau
         case_id: row::case_id(row)?,
         product_key: row::text(row, "product_key")?,
         policy: row::policy(row)?,
+        trace: row::text(row, "trace")?,
         client: row::text(row, "client")?,
         digest: row::digest(row)?,
     }))

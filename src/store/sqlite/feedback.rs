@@ -7,6 +7,9 @@ use super::{SqliteStore, row};
 use crate::store::error::Fault;
 use crate::store::{CardRecord, FeedbackCount, FeedbackRecord, Outcome};
 
+/// How much feedback on one card is kept: more than a user can give.
+const MOST_OF_A_CARD: u32 = 50;
+
 /// Stores the cards of a call.
 pub(super) fn insert_cards(
     connection: &Connection,
@@ -136,7 +139,9 @@ fn insert_feedback(connection: &Connection, record: &FeedbackRecord) -> Result<b
         connection,
         "INSERT INTO card_feedback
              (card_id, outcome, happened_at, suggestions, received_at_ms, reason, comment)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+         WHERE (SELECT count(*) FROM card_feedback WHERE card_id = ?1) < ?8
+         ON CONFLICT DO NOTHING",
         params![
             record.card_id,
             outcome,
@@ -145,6 +150,7 @@ fn insert_feedback(connection: &Connection, record: &FeedbackRecord) -> Result<b
             record.received_at.as_millisecond(),
             reason,
             comment,
+            MOST_OF_A_CARD,
         ],
     )?;
     Ok(true)

@@ -294,6 +294,23 @@ fn of_several_usable_coverages_each_has_a_statement_with_an_id_of_its_own() {
 }
 
 #[test]
+fn of_very_many_coverages_only_some_are_spoken_of() {
+    let server = Server::start();
+    let many = request(|it| {
+        let own = coverage(it).clone();
+        let copies = (0..200).map(|number| {
+            let mut copy = own.clone();
+            copy["id"] = json!(format!("cov-{number}"));
+            json!({"resource": copy})
+        });
+        it["prefetch"]["coverage"]["entry"].as_array_mut().unwrap().extend(copies);
+        order(it).as_object_mut().unwrap().remove("insurance");
+    });
+    let action = action(&server, "2.2", &many);
+    assert_eq!(extensions(&action["resource"], COVERAGE_INFORMATION).len(), 8);
+}
+
+#[test]
 fn nothing_is_sent_where_the_order_says_it_already() {
     let server = Server::start();
     for version in VERSIONS {
@@ -380,5 +397,130 @@ fn a_form_goes_with_what_is_asked_and_nothing_else() {
             let has_contact = action.to_string().contains("+1-555-0142");
             assert_eq!(has_contact, story.starts_with("review"), "{version} {story}");
         }
+    }
+}
+
+fn visit() -> Value {
+    json!({"resourceType": "ServiceRequest", "status": "draft", "intent": "order",
+        "subject": {"reference": "Patient/pat-1101"},
+        "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "99213"}]}})
+}
+
+#[test]
+fn orders_that_share_a_name_are_answered_each_by_itself() {
+    let server = Server::start();
+    for version in VERSIONS {
+        let nameless = request(|it| {
+            let mut drug = visit();
+            drug["code"] = order(it)["medicationCodeableConcept"].clone();
+            *drafts(it) = vec![json!({"resource": drug}), json!({"resource": visit()})];
+        });
+        let of_two_servers = request(|it| {
+            let mut second = visit();
+            second["resourceType"] = json!("MedicationRequest");
+            second["id"] = json!("order-1101");
+            second["medicationCodeableConcept"] = second["code"].take();
+            let url = "https://other.test/fhir/MedicationRequest/order-1101";
+            drafts(it).push(json!({"fullUrl": url, "resource": second}));
+        });
+        for request in [nameless, of_two_servers] {
+            let answer = server.sign(version, request.to_string());
+            let actions = actions(&answer);
+            let needed: Vec<String> = actions.iter().flat_map(|it| said(it, "pa-needed")).collect();
+            assert_eq!(needed, ["auth-needed", "no-auth"], "{version}");
+            let about: Vec<&Value> = actions.iter().map(|it| &it["resource"]).collect();
+            assert!(about[0].to_string().contains("2675868"), "{version}");
+            assert!(about[1].to_string().contains("99213"), "{version}");
+        }
+    }
+}
+
+#[test]
+fn a_card_names_no_order_that_has_no_name() {
+    let server = Server::start();
+    for version in VERSIONS {
+        let nameless = request(|it| {
+            order(it).as_object_mut().unwrap().remove("id");
+            drafts(it)[0].as_object_mut().unwrap().remove("fullUrl");
+        });
+        let answer = server.sign(version, nameless.to_string()).good();
+        let cards = answer["cards"].as_array().unwrap();
+        assert!(!cards.is_empty() && cards.iter().all(|card| card.get("extension").is_none()));
+    }
+}
+
+#[test]
+fn a_free_code_beside_that_of_another_service_frees_nothing() {
+    let server = Server::start();
+    let with = |coding: Value| {
+        request(|it| {
+            *order(it) = visit();
+            order(it)["id"] = json!("visit-1");
+            order(it)["code"]["coding"].as_array_mut().unwrap().push(coding);
+        })
+    };
+    for version in VERSIONS {
+        let costly = with(json!({"system": "http://www.ama-assn.org/go/cpt", "code": "27447"}));
+        let action = self::action(&server, version, &costly);
+        assert_eq!(said(&action, "covered"), ["conditional"], "{version}");
+        assert!(!action.to_string().contains("billingCode"), "{version}");
+        // A clinical code may name the same service.
+        let clinical = with(json!({"system": "http://snomed.info/sct", "code": "266721009"}));
+        let action = self::action(&server, version, &clinical);
+        assert_eq!(said(&action, "pa-needed"), ["no-auth"], "{version}");
+    }
+}
+
+#[test]
+fn a_coverage_that_the_client_cannot_find_is_not_spoken_of() {
+    let server = Server::start();
+    let nameless = request(|it| {
+        coverage(it).as_object_mut().unwrap().remove("id");
+        it["prefetch"]["coverage"]["entry"][0].as_object_mut().unwrap().remove("fullUrl");
+        order(it).as_object_mut().unwrap().remove("insurance");
+    });
+    let contained = request(|it| {
+        let own = coverage(it).take();
+        it["prefetch"]["coverage"]["entry"].as_array_mut().unwrap().remove(0);
+        order(it)["contained"] = json!([own]);
+        order(it)["insurance"] = json!([{"reference": "#cov-1101"}]);
+    });
+    for version in VERSIONS {
+        for request in [&nameless, &contained] {
+            let answer = server.sign(version, request.to_string());
+            assert_eq!(actions(&answer).len(), 0, "{version}");
+        }
+    }
+}
+
+#[test]
+fn an_order_without_a_day_is_for_a_day_to_come() {
+    let server = Server::start();
+    let written = |day: &str, period: Value| {
+        request(|it| {
+            order(it)["authoredOn"] = json!(day);
+            coverage(it)["period"] = period;
+        })
+    };
+    // It has ended since.
+    let new: Expected = [&["not-covered"], &[], &[], &["no-active-coverage"]];
+    let ended = written("2025-06-01", json!({"start": "2025-01-01", "end": "2025-12-31"}));
+    check(&server, "ended since", &ended, [NOT_COVERED, new]);
+    let answer = server.sign("2.2", ended.to_string()).good();
+    assert_eq!(answer["cards"], json!([]));
+    // It has begun since.
+    let begun = written("2024-06-01", json!({"start": "2025-01-01"}));
+    let asks: Expected = [&["conditional"], &["conditional"], &["timeframe"], &[]];
+    check(&server, "begun since", &begun, [asks, asks]);
+    // The same of the member roster.
+    let columns = "member_id,birth_date,line,valid_from,valid_to";
+    let order = written("2025-06-01", json!({"start": "2025-01-01"}));
+    for (days, expected) in
+        [("2025-01-01,2025-12-31", [NOT_COVERED, new]), ("2026-01-01,", [asks, asks])]
+    {
+        let server = Server::start();
+        let row = format!("CPC11010001,1961-04-17,ma-hmo,{days}");
+        imported_text(&server, &format!("{columns}\n{row}\n"));
+        check(&server, days, &order, expected);
     }
 }

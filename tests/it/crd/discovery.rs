@@ -16,7 +16,7 @@ const HOOKS: [(&str, &[&str]); 6] = [
         "appointment-book",
         &["coverage-info", "guideline", "claim", "insurance", "unsolicited-determ"],
     ),
-    ("encounter-start", &["claim", "insurance"]),
+    ("encounter-start", &["claim"]),
     ("encounter-discharge", &["claim"]),
 ];
 const OF_ORDERS: &[&str] = &[

@@ -336,6 +336,41 @@ fn an_appointment_for_several_orders_is_answered_once_in_2_0() {
 }
 
 #[test]
+fn an_appointment_is_free_only_with_all_its_orders() {
+    let server = Server::start();
+    let visit = json!({"resourceType": "ServiceRequest", "id": "visit-1", "status": "active",
+        "intent": "order", "subject": {"reference": "Patient/pat-1101"},
+        "code": {"coding": [{"system": "http://www.ama-assn.org/go/cpt", "code": "99213"}]}});
+    let with = |references: &[&str], change: &dyn Fn(&mut Value)| {
+        let based_on: Vec<Value> = references.iter().map(|it| json!({"reference": it})).collect();
+        let mut request = booked("approve-all-met", &json!(based_on));
+        request["prefetch"]["serviceRequests"] = visit.clone();
+        let appointment = &mut request["context"]["appointments"]["entry"][0]["resource"];
+        appointment["serviceType"] = json!([visit["code"]]);
+        change(appointment);
+        request
+    };
+    let needed = |version: &str, request: &Value| {
+        let actions = actions(&fire(&server, version, request));
+        actions.iter().flat_map(|it| said(it, "pa-needed")).collect::<Vec<_>>()
+    };
+    let own = "ServiceRequest/visit-1";
+    for version in VERSIONS {
+        assert_eq!(needed(version, &with(&[own], &|_| {})), ["no-auth"], "{version}");
+        let cancelled = with(&[own], &|it| it["status"] = json!("cancelled"));
+        assert!(needed(version, &cancelled).is_empty(), "{version}");
+        let others = with(&[own], &|it| {
+            it["participant"][0]["actor"]["reference"] = json!("Patient/another");
+        });
+        assert!(needed(version, &others).is_empty(), "{version}");
+    }
+    let unread = "ServiceRequest/unread";
+    assert_eq!(needed("2.0", &with(&[own, unread], &|_| {})), ["conditional"]);
+    assert_eq!(needed("2.0", &with(&[unread], &|_| {})), ["conditional"]);
+    assert_eq!(needed("2.2", &with(&[own, unread], &|_| {})), ["no-auth"]);
+}
+
+#[test]
 fn a_visit_lists_the_authorizations_on_file_and_asks_for_nothing() {
     let server = Server::start();
     let hooks = ["encounter-start", "encounter-discharge"];
@@ -441,5 +476,47 @@ fn a_setting_of_another_json_type_is_no_setting() {
         let answer = fire(&server, version, &request);
         assert_eq!(actions(&answer).len(), 1, "{version}");
         assert_eq!(answer.good()["cards"].as_array().unwrap().len(), 3, "{version}");
+    }
+}
+
+#[test]
+fn a_call_that_is_about_too_much_is_refused_before_it_costs_time() {
+    let server = Server::start();
+    let many = |count: usize| {
+        call("order-sign", "approve-all-met", |it| {
+            let order = draft(it);
+            let orders = (0..count).map(|number| {
+                let mut order = order.clone();
+                order["id"] = json!(format!("order-{number}"));
+                json!({"resource": order})
+            });
+            it["context"]["draftOrders"]["entry"] = orders.collect();
+        })
+    };
+    assert_eq!(actions(&fire(&server, "2.2", &many(100))).len(), 100);
+    let names: Vec<String> = (0..501).map(|it| format!("ServiceRequest/{it}")).collect();
+    let mut dispatched = dispatched("approve-all-met");
+    dispatched["context"]["dispatchedOrders"] = json!(names);
+    let mut selected = call("order-select", "approve-all-met", |_| {});
+    selected["context"]["selections"] = json!(names);
+    let based_on: Vec<Value> = names.iter().map(|it| json!({"reference": it})).collect();
+    let booked = booked("approve-all-met", &json!(based_on));
+    for request in [many(101), many(501), dispatched, selected, booked] {
+        let answer = fire(&server, "2.2", &request);
+        assert_eq!(answer.status, 400, "{}", answer.text);
+        assert_eq!(answer.issues()[0]["code"], "too-long");
+    }
+}
+
+#[test]
+fn an_order_that_cannot_hold_an_extension_is_refused_by_its_name() {
+    let server = Server::start();
+    for version in VERSIONS {
+        let broken = call("order-sign", "approve-all-met", |it| {
+            it["context"]["draftOrders"]["entry"][0]["resource"]["extension"] = json!("x");
+        });
+        let answer = fire(&server, version, &broken);
+        assert_eq!(answer.status, 400, "{version}");
+        assert!(answer.text.contains("MedicationRequest/order-1101"), "{}", answer.text);
     }
 }

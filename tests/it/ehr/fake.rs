@@ -99,6 +99,14 @@ impl Ehr {
                 let token = request.headers().get("authorization");
                 let token = token.map(|it| it.to_str().unwrap().to_owned());
                 kept.lock().unwrap().push(Asked { path: path.clone(), token });
+                if request.method() == "POST" {
+                    let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
+                    let asked = json(std::str::from_utf8(&body).unwrap());
+                    return match rule("batch") {
+                        None => fhir(&batch(&base, &asked, &*rule, &resources)),
+                        trouble => answer(&base, "batch", trouble, &resources).await,
+                    };
+                }
                 let local = path.strip_prefix("/fhir/").unwrap_or(&path).to_owned();
                 answer(&base, &local, rule(&local), &resources).await
             }
@@ -186,6 +194,34 @@ fn found(base: &str, local: &str, resources: &[Value]) -> Value {
     };
     let entries: Vec<Value> = of_kind().map(entry).collect();
     json!({"resourceType": "Bundle", "type": "searchset", "entry": entries})
+}
+
+/// What an EHR answers to a Bundle of queries, each by itself.
+fn batch(base: &str, asked: &Value, rule: &Rule, resources: &[Value]) -> Value {
+    assert_eq!((&asked["resourceType"], &asked["type"]), (&json!("Bundle"), &json!("batch")));
+    let entry = |it: &Value| {
+        assert_eq!(it["request"]["method"], "GET");
+        let local = it["request"]["url"].as_str().unwrap();
+        match rule(local) {
+            Some(Trouble::Status(status)) => {
+                return json!({"response": {"status": status.to_string()}});
+            }
+            // Its first page holds nothing.
+            Some(Trouble::PageAt(url)) => {
+                let link = json!([{"relation": "next", "url": url}]);
+                let page = json!({"resourceType": "Bundle", "type": "searchset", "link": link});
+                return json!({"resource": page, "response": {"status": "200"}});
+            }
+            _ => {}
+        }
+        let resource = found(base, local, resources);
+        if resource["resourceType"] == "OperationOutcome" {
+            return json!({"response": {"status": "404 Not Found", "outcome": resource}});
+        }
+        json!({"resource": resource, "response": {"status": "200 OK"}})
+    };
+    let entries: Vec<Value> = asked["entry"].as_array().unwrap().iter().map(entry).collect();
+    json!({"resourceType": "Bundle", "type": "batch-response", "entry": entries})
 }
 
 fn fhir(resource: &Value) -> Response<Body> {
