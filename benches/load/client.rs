@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::bundles::Bundles;
+use crate::requests::Requests;
 use crate::server::Process;
 
 /// How long an answer may take.
@@ -36,13 +36,7 @@ impl Connection {
         self.answer()
     }
 
-    fn submit(&mut self, body: &str) -> io::Result<u16> {
-        let mut request = format!(
-            "POST /pas/2.2.1/Claim/$submit HTTP/1.1\r\nhost: bench\r\n\
-             content-type: application/fhir+json\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        request.push_str(body);
+    fn send(&mut self, request: &str) -> io::Result<u16> {
         self.stream.get_mut().write_all(request.as_bytes())?;
         self.answer()
     }
@@ -91,7 +85,7 @@ impl Measured {
         f64::from(u32::try_from(self.latencies.len()).expect("a count"))
     }
 
-    fn percentile_ms(&self, percent: usize) -> f64 {
+    pub(crate) fn percentile_ms(&self, percent: usize) -> f64 {
         let last = self.latencies.len().saturating_sub(1);
         let place = self.latencies.get(last * percent / 100);
         place.map_or(f64::NAN, |latency| latency.as_secs_f64() * 1000.0)
@@ -100,7 +94,7 @@ impl Measured {
     /// A row of the table.
     pub(crate) fn line(&self, name: &str) -> String {
         format!(
-            "{name:8} {:>12} {:>10.0} {:>12.3} {:>9.2} {:>9.2}",
+            "| {name} | {} | {:.0} | {:.3} | {:.2} | {:.2} |",
             self.connections,
             self.per_second(),
             self.cpu_ms_each(),
@@ -110,17 +104,17 @@ impl Measured {
     }
 }
 
-/// Each connection sends the next Bundle as soon as it has its answer.
+/// Each connection sends the next request as soon as it has its answer.
 pub(crate) fn unpaced(
     process: &Process,
-    bundles: &Bundles,
+    requests: &Requests,
     sent: &mut usize,
     connections: usize,
     span: Duration,
 ) -> Measured {
     let next = AtomicUsize::new(*sent);
     let began = Instant::now();
-    let measured = measure(process, bundles, connections, || {
+    let measured = measure(process, requests, connections, || {
         let now = Instant::now();
         (began.elapsed() < span).then(|| (next.fetch_add(1, Ordering::Relaxed), now))
     });
@@ -128,11 +122,11 @@ pub(crate) fn unpaced(
     measured
 }
 
-/// A Bundle is due every `1 / rate` seconds, whatever the server does; an answer's time counts
-/// from when its Bundle was due.
+/// A request is due every `1 / rate` seconds, whatever the server does; an answer's time counts
+/// from when its request was due.
 pub(crate) fn paced(
     process: &Process,
-    bundles: &Bundles,
+    requests: &Requests,
     sent: &mut usize,
     rate: usize,
     span: Duration,
@@ -141,7 +135,7 @@ pub(crate) fn paced(
     let count = rate * usize::try_from(span.as_secs()).expect("seconds");
     let next = AtomicUsize::new(0);
     let began = Instant::now();
-    let measured = measure(process, bundles, MANY, || {
+    let measured = measure(process, requests, MANY, || {
         let number = next.fetch_add(1, Ordering::Relaxed);
         let place = u32::try_from(number).ok().filter(|_| number < count)?;
         let due = began + Duration::from_secs(1) * place / u32::try_from(rate).ok()?;
@@ -152,19 +146,19 @@ pub(crate) fn paced(
     measured
 }
 
-/// Sends all Bundles with these numbers.
-pub(crate) fn send_all(process: &Process, bundles: &Bundles, numbers: Range<usize>) {
+/// Sends all requests with these numbers.
+pub(crate) fn send_all(process: &Process, requests: &Requests, numbers: Range<usize>) {
     let next = AtomicUsize::new(numbers.start);
-    measure(process, bundles, MANY, || {
+    measure(process, requests, MANY, || {
         let number = next.fetch_add(1, Ordering::Relaxed);
         (number < numbers.end).then(|| (number, Instant::now()))
     });
 }
 
-/// Sends what `next` names on each connection: the number of a Bundle, and since when it waits.
+/// Sends what `next` names on each connection: the number of a request, and since when it waits.
 fn measure(
     process: &Process,
-    bundles: &Bundles,
+    requests: &Requests,
     connections: usize,
     next: impl Fn() -> Option<(usize, Instant)> + Sync,
 ) -> Measured {
@@ -176,7 +170,7 @@ fn measure(
                 let mut connection = Connection::open(process.address).expect("a connection");
                 let mut own = Vec::new();
                 while let Some((number, since)) = next() {
-                    let status = connection.submit(&bundles.body(number)).expect("an answer");
+                    let status = connection.send(&requests.request(number)).expect("an answer");
                     assert_eq!(status, 200);
                     own.push(since.elapsed());
                 }

@@ -102,10 +102,10 @@ pub fn is_no_news(
     coverage: &str,
     information: &CoverageInformation,
 ) -> bool {
-    let ours = substance(information.extension(version, coverage));
     let present = echo::coverage_information(order, coverage);
     let mut present = present.iter().filter_map(|text| serde_json::from_str(text).ok());
-    present.next().is_some_and(|it| substance(it) == ours) && present.next().is_none()
+    let ours = || substance(information.extension(version, coverage));
+    present.next().is_some_and(|it| substance(it) == ours()) && present.next().is_none()
 }
 
 /// An extension without what differs between two assertions of the same.

@@ -9,8 +9,14 @@ const MOST: usize = 400;
 /// One line of plain text: control characters and line breaks become single spaces.
 #[must_use]
 pub fn plain(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if is_odd(c) { ' ' } else { c }).collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+    let mut plain = String::with_capacity(text.len());
+    for word in text.split(|c: char| c.is_whitespace() || is_odd(c)).filter(|it| !it.is_empty()) {
+        if !plain.is_empty() {
+            plain.push(' ');
+        }
+        plain.push_str(word);
+    }
+    plain
 }
 
 /// Control characters, and those that turn the direction of writing around.

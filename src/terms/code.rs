@@ -1,6 +1,8 @@
 //! Codes, which never travel without their system.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
 
 /// A code system, whatever the spelling of its URI (clinical.md N31).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +83,12 @@ const URIS: &[(System, &[&str])] = &[
     (System::Ucum, &["http://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"]),
 ];
 
+/// [`URIS`] by what two spellings of the same URI share.
+static KNOWN: LazyLock<HashMap<String, System>> = LazyLock::new(|| {
+    let all = URIS.iter().flat_map(|(system, uris)| uris.iter().map(move |uri| (system, uri)));
+    all.map(|(system, uri)| (without_scheme(uri).to_ascii_lowercase(), system.clone())).collect()
+});
+
 impl System {
     /// The system that `uri` means.
     ///
@@ -89,13 +97,11 @@ impl System {
     #[must_use]
     pub fn from_uri(uri: &str) -> System {
         let bare = uri.trim().split('|').next().unwrap_or_default().trim_end_matches('/');
-        let key = without_scheme(bare);
-        for (system, uris) in URIS {
-            if uris.iter().any(|known| without_scheme(known).eq_ignore_ascii_case(key)) {
-                return system.clone();
-            }
+        let key = without_scheme(bare).to_ascii_lowercase();
+        if let Some(system) = KNOWN.get(&key) {
+            return system.clone();
         }
-        if key.to_ascii_lowercase().starts_with("snomed.info/sct/") {
+        if key.starts_with("snomed.info/sct/") {
             return System::SnomedCt;
         }
         let unsecured = behind_scheme(bare).map(|rest| format!("http://{rest}"));
@@ -244,6 +250,18 @@ impl Concept {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_known_uri_is_its_own_systems_in_other_spellings_too() {
+        for (system, uris) in URIS {
+            for uri in *uris {
+                let loud = uri.replacen("http://", "HTTPS://", 1);
+                for spelled in [(*uri).to_owned(), loud, format!("{uri}/|1.0")] {
+                    assert_eq!(&System::from_uri(&spelled), system, "{spelled}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn spellings_of_a_uri_are_one_system() {

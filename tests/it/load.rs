@@ -4,16 +4,17 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::CONTENT_TYPE;
 use tokio::runtime::Runtime;
 
 use crate::case_life::inquiry;
-use crate::harness::{Answer, FHIR_JSON, Server, client, json, received};
+use crate::harness::{Answer, FHIR_JSON, Server, client, fixture, json, received};
 use crate::process::{Process, SUBMIT, check_whole, of_member};
 
 const APPROVED: &str = "pas/approve-all-met";
+const SIGN: &str = "/crd/2.2/cds-services/order-sign-coverage";
 
 /// The number of the one authorization that an answer gives.
 fn number_of(answer: &Answer) -> String {
@@ -155,4 +156,36 @@ fn two_servers_on_one_store_approve_one_of_different_requests_of_one_member() {
             answers.iter().filter(|it| it["entry"][0]["resource"]["preAuthRef"].is_string());
         assert_eq!(approved.count(), 1, "member {member}");
     }
+}
+
+#[test]
+fn hook_calls_with_full_prefetch_at_200_a_second_are_stored_and_none_hangs() {
+    const CALLS: u32 = 600;
+    const RATE: u32 = 200;
+    /// What waits for something that never comes ends with the budget of a call, 5 s. How fast an
+    /// answer is, the load bench measures: this build is slow, and other tests run beside it.
+    const NO_HANG: Duration = Duration::from_secs(3);
+    let server = Server::start();
+    let runtime = Runtime::new().unwrap();
+    let text = fixture("crd/approve-all-met");
+    let began = Instant::now();
+    let calls = (0..CALLS).map(|number| {
+        let body = text
+            .replace("CPC11010001", &format!("M-{number:06}"))
+            .replace("d7f0fcd5-7b65", &format!("{number:08}-7b65"));
+        let post = server.posting(SIGN, "application/json", body);
+        let due = began + Duration::from_secs(1) * number / RATE;
+        runtime.spawn(async move {
+            tokio::time::sleep_until(due.into()).await;
+            received(post).await.unwrap().good();
+            due.elapsed()
+        })
+    });
+    let calls: Vec<_> = calls.collect();
+    let mut took: Vec<Duration> =
+        calls.into_iter().map(|call| runtime.block_on(call).unwrap()).collect();
+    took.sort();
+    assert_eq!(server.rows()["coverage_assertion"], i64::from(CALLS));
+    let p99 = took[took.len() * 99 / 100];
+    assert!(p99 < NO_HANG, "{p99:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rusqlite::StatementStatus;
 use tempfile::TempDir;
 
 use super::statement::execute;
@@ -35,6 +36,21 @@ fn counted(connection: &Connection, sql: &str) -> Result<i64, Fault> {
 
 async fn count(store: &SqliteStore, sql: &'static str) -> i64 {
     store.readers.run(|connection| counted(connection, sql)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_statement_that_is_kept_is_not_made_again_for_other_values() {
+    fn made_again(connection: &Connection) -> Result<i32, Fault> {
+        let sql = "SELECT case_id FROM prior_auth_case WHERE member_id = ?1 LIMIT ?2";
+        for (member, limit) in [("m-1", 1_i64), ("m-2", 2), ("m-3", 3)] {
+            statement::all(connection, sql, (member, limit), row::case_id)?;
+        }
+        Ok(connection.prepare_cached(sql)?.get_status(StatementStatus::RePrepare))
+    }
+    let (folder, store) = open_outbox().await;
+    assert_eq!(store.readers.run(made_again).await.unwrap(), 0);
+    let plain = Connection::open(folder.path().join(FILE_NAME)).unwrap();
+    assert!(made_again(&plain).unwrap() > 0, "this statement is never made again");
 }
 
 #[tokio::test]
