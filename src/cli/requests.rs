@@ -6,8 +6,9 @@ use crate::cds::HookRequest;
 use crate::fhir::{Document, Fault, Rules};
 use crate::intake::dossier::{Dossier, HookFile};
 use crate::intake::gathered::{Gathered, received};
+use crate::intake::pas_request::kind::{NOT_ANEW, kind_of_request};
 use crate::intake::pas_request::{PasRequest, Profile};
-use crate::policy::{Plan, Rulebook, Verdict, evaluate};
+use crate::policy::{Determination, Plan, Rulebook, Verdict, evaluate};
 use crate::terms::Day;
 
 /// How deep folders may nest.
@@ -107,6 +108,8 @@ pub struct Request {
     pub kind: Kind,
     /// Its facts.
     pub dossier: Dossier,
+    /// The items that ask to cancel, renew or change an authorization: a person's task.
+    not_anew: Vec<u32>,
 }
 
 impl Request {
@@ -135,21 +138,33 @@ impl Request {
             let file = HookFile::of(&call, &received(&documents));
             let mut dossier = file.dossier(plan, as_of);
             gathered.tell(&mut dossier, &file);
-            return Ok(Request { kind: Kind::CdsHooks, dossier });
+            return Ok(Request { kind: Kind::CdsHooks, dossier, not_anew: Vec::new() });
         }
         let document = Document::parse(bytes, Rules::Fhir).map_err(|faults| in_words(&faults))?;
         let request =
             PasRequest::read(&document, Profile::Common).map_err(|faults| in_words(&faults))?;
         let (claim, subject) = (request.claim, &request.subject);
         let dossier = Dossier::of_claim(&request.pool, claim, subject, plan, as_of);
-        Ok(Request { kind: Kind::Pas, dossier })
+        let sequences = request.lines.iter().map(|line| line.sequence);
+        let not_anew = sequences
+            .filter(|sequence| !kind_of_request(&request, *sequence).may_be_certified())
+            .collect();
+        Ok(Request { kind: Kind::Pas, dossier, not_anew })
     }
 
     /// The sequence and the verdict of each item, in their order.
     #[must_use]
     pub fn verdicts(&self, rules: &Rulebook, as_of: Day) -> Vec<(u32, Verdict)> {
         let judge = |case: crate::facts::Case<'_>| {
-            (case.order.sequence, evaluate(&rules.shelf, case, as_of))
+            let mut verdict = evaluate(&rules.shelf, case, as_of);
+            // clinical.md 7.1: no renewal; as the service answers it.
+            if verdict.determination == Determination::Approve
+                && self.not_anew.contains(&case.order.sequence)
+            {
+                verdict.determination = Determination::Review;
+                verdict.reasons.push(NOT_ANEW.to_owned());
+            }
+            (case.order.sequence, verdict)
         };
         self.dossier.cases().map(judge).collect()
     }

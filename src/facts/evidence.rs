@@ -120,6 +120,10 @@ pub struct MedicationUse {
     pub do_not_perform: bool,
     /// Why it was stopped or not given.
     pub status_reasons: Vec<Concept>,
+    /// What it is or was taken for, by code.
+    pub taken_for: Vec<Concept>,
+    /// What it is or was taken for, by record.
+    pub taken_for_records: Vec<ConditionLink>,
     /// From when to when it was taken, as far as it is said.
     pub taken: Span,
 }

@@ -9,8 +9,8 @@ mod reports;
 mod warnings;
 
 use super::reader::{
-    answer, concept, concepts, extension, extensions, join, link, source, span, status_code, when,
-    word,
+    answer, concept, concepts, extension, extensions, is_modified, join, link, source, span,
+    status_code, when, word,
 };
 use super::subject::Subject;
 use crate::facts::{
@@ -243,6 +243,11 @@ impl Reader<'_, '_> {
         authors.any(is_clinician)
     }
 
+    fn reason_records(&self) -> Vec<ConditionLink> {
+        let references = self.node.each("reasonReference");
+        references.map(|reference| link(self.pool, reference, self.place)).collect()
+    }
+
     fn medication(&self, kind: MedicationKind) -> MedicationUse {
         let node = self.node;
         let point = when(node.get("effectiveDateTime"));
@@ -277,6 +282,8 @@ impl Reader<'_, '_> {
             intent: word(node, "intent"),
             do_not_perform: node.get("doNotPerform").and_then(Node::boolean).unwrap_or(false),
             status_reasons: concepts(node, "statusReason").collect(),
+            taken_for: concepts(node, "reasonCode").collect(),
+            taken_for_records: self.reason_records(),
             taken,
         }
     }
@@ -361,6 +368,8 @@ impl Reader<'_, '_> {
             intent: None,
             do_not_perform: false,
             status_reasons: concepts(node, "statusReason").collect(),
+            taken_for: concepts(node, "reasonCode").collect(),
+            taken_for_records: self.reason_records(),
             taken,
         }
     }
@@ -383,6 +392,8 @@ pub fn medication_code(pool: &Pool<'_>, node: Node<'_>, place: usize) -> Concept
     let Some(reference) = node.get("medicationReference") else { return code };
     if let Some(found) = pool.follow(reference, place)
         && let Some(medication) = pool.entry(found)
+        && !is_modified(medication.node)
+        && medication.node.text_of("status").as_deref() != Some("entered-in-error")
     {
         join(&mut code, concept(medication.node.get("code")));
         for ingredient in medication.node.each("ingredient") {

@@ -107,11 +107,17 @@ pub fn stands(
     let node = entry.node;
     let about =
         node.get("subject").or_else(|| node.get("patient")).or_else(|| appointment::patient(node));
-    let status = node.text_of("status");
-    if node.get("doNotPerform").and_then(Node::boolean) == Some(true)
-        || matches!(status.as_deref(), Some("cancelled" | "revoked" | "entered-in-error"))
-    {
+    if node.get("doNotPerform").and_then(Node::boolean) == Some(true) {
         return Err("says that it is not to be carried out");
+    }
+    match node.text_of("status").as_deref() {
+        Some("cancelled" | "revoked" | "stopped" | "ended" | "entered-in-error") => {
+            return Err("says that it is not to be carried out");
+        }
+        // clinical.md 4.2: a completed order has probably been given already.
+        Some("completed") => return Err("says that it has been carried out already"),
+        Some("on-hold" | "unknown") => return Err("does not say that it is in force"),
+        Some(_) | None => {}
     }
     if is_modified(node) {
         return Err("carries a modifier that may turn it into its opposite");

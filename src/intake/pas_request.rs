@@ -12,6 +12,7 @@ mod claim;
 mod elements;
 #[cfg(test)]
 mod guides;
+pub mod kind;
 mod links;
 mod shape;
 #[cfg(test)]

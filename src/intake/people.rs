@@ -214,7 +214,8 @@ fn site_at(
     let entry = pool.entry(place)?;
     let node = entry.node;
     let name = word(node, "name").map(String::from).or(display);
-    if is_modified(node) {
+    let is_closed = matches!(node.text_of("status").as_deref(), Some("inactive" | "suspended"));
+    if is_inactive(node) || is_closed {
         return Some(naming.site(None, name));
     }
     match &*entry.kind {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::codes::Codes;
 use super::standing::{ReportStatus, Standing};
-use crate::facts::{Case, Condition, ConditionLink, FactId, Observation, Value};
+use crate::facts::{Case, Condition, ConditionLink, FactId, MedicationUse, Observation, Value};
 use crate::terms::{Concept, Day, System, Truth};
 
 /// The codes by which a cancer, its extent and its look-alikes are recognised.
@@ -132,12 +132,12 @@ impl Disease {
 
     /// Whether a Condition without a code of the policy's or of ICD-10-CM is called a cancer.
     fn may_be_cancer_in_words(&self, condition: &Condition) -> bool {
-        let code = &condition.code;
+        self.is_cancer_in_words(&condition.code) && self.classify(condition) == Class::Unrelated
+    }
+
+    fn is_cancer_in_words(&self, code: &Concept) -> bool {
         let is_coded = code.codings.iter().any(|coding| coding.system == System::Icd10Cm);
-        !is_coded
-            && code.mentions(&self.cancer_words)
-            && !code.mentions(&self.no_cancer_words)
-            && self.classify(condition) == Class::Unrelated
+        !is_coded && code.mentions(&self.cancer_words) && !code.mentions(&self.no_cancer_words)
     }
 
     /// Whether a secondary cancer, or codings in conflict, name another primary beside it.
@@ -414,6 +414,29 @@ impl<'c> Picture<'c> {
             return Truth::Unknown;
         }
         Truth::any(led)
+    }
+
+    /// Whether a medication is said to be taken for another cancer, and not for the disease.
+    ///
+    /// That it did not work there says nothing of the disease (N10).
+    #[must_use]
+    pub fn is_for_another_cancer(&self, taken: &MedicationUse, disease: &Disease) -> bool {
+        let is_other = |code: &Concept| {
+            disease.class_of_concept(code) == Class::OtherPrimary
+                || (self.has_other_primary && disease.is_cancer_in_words(code))
+        };
+        let is_code_of_disease = |code: &Concept| {
+            disease.disease.has(code)
+                || self.sightings.iter().filter(|seen| seen.is_current_disease()).any(|seen| {
+                    seen.condition.code.codings.iter().any(|it| code.codings.contains(it))
+                })
+        };
+        let leads_to = |link: &ConditionLink| self.leads_to_disease(std::slice::from_ref(link), 1);
+        let is_for_disease = taken.taken_for.iter().any(is_code_of_disease)
+            || taken.taken_for_records.iter().any(|link| leads_to(link) == Truth::Met);
+        let is_for_other = taken.taken_for.iter().any(is_other)
+            || taken.taken_for_records.iter().any(|link| leads_to(link) == Truth::NotMet);
+        is_for_other && !is_for_disease
     }
 
     /// Whether an Observation is about the disease.

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::line::Decision;
 use super::submit_claim::Incoming;
-use super::update::kind_of_request;
 use super::world::day_of;
 use super::{OnFile, Service, ServiceError};
 use crate::facts::{Case, CoverageStanding};
 use crate::fhir::{Document, Node, Rules};
 use crate::ig::crd::COVERAGE_INFORMATION;
 use crate::intake::order::{ordered, ordered_amount};
+use crate::intake::pas_request::kind::kind_of_request;
 use crate::intake::reader::extension;
 use crate::policy::{Shelf, Verdict};
 use crate::store::{Said, StoredAssertion};

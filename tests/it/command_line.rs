@@ -154,6 +154,32 @@ fn each_bad_fixture_is_refused_with_the_place_of_its_fault() {
 }
 
 #[test]
+fn a_request_to_cancel_or_renew_an_authorization_is_for_a_person() {
+    let kind = "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-certificationType";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("request.json");
+    for (code, determination) in [("I", "approve"), ("3", "review"), ("R", "review")] {
+        let mut body =
+            json(&fs::read_to_string("fixtures/pas/approve-all-met/request.json").unwrap());
+        let entries = body["entry"].as_array_mut().unwrap();
+        let claim =
+            entries.iter_mut().find(|it| it["resource"]["resourceType"] == "Claim").unwrap();
+        let extensions = claim["resource"]["item"][0]["extension"].as_array_mut().unwrap();
+        extensions.retain(|it| it["url"] != kind);
+        let coding = serde_json::json!({
+            "system": "https://codesystem.x12.org/005010/1322", "code": code,
+        });
+        extensions.push(serde_json::json!({
+            "url": kind, "valueCodeableConcept": { "coding": [coding] },
+        }));
+        fs::write(&file, body.to_string()).unwrap();
+        let item = &lines(&evaluate(&[file.to_str().unwrap()]))[0]["items"][0];
+        assert_eq!(item["determination"], determination, "{code}");
+        assert_eq!(item["reasons"].as_array().unwrap().is_empty(), code == "I", "{code}");
+    }
+}
+
+#[test]
 fn the_day_of_judging_is_the_one_that_was_asked_for() {
     let story = "fixtures/pas/approve-all-met/request.json";
     for (day, determination) in [("2026-11-20", "approve"), ("2027-11-20", "approve")] {

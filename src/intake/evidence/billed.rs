@@ -49,6 +49,8 @@ pub fn billed_lines(
             intent: None,
             do_not_perform: false,
             status_reasons: Vec::new(),
+            taken_for: Vec::new(),
+            taken_for_records: Vec::new(),
             taken,
         });
     };

@@ -28,6 +28,10 @@ struct Scales {
     early: Vec<(When, Cited)>,
     /// No distant metastasis on that date, whatever the stage.
     against: Vec<(When, Cited)>,
+    /// Whether more than a stage shows distant metastasis: a diagnosis, or a finding.
+    is_distant_beside_stage: bool,
+    /// A stage that nobody can read: a later one may be lower than the stages before it.
+    unread: Vec<(When, Cited)>,
     /// Something that may be metastasis: it keeps an early stage from deciding.
     perhaps: Vec<Cited>,
     set_aside: Vec<SetAside>,
@@ -65,8 +69,9 @@ impl DiagnosisWithExtent {
             .map(|answer| answer.cited.clone())
             .collect();
         let against = [&scales.regional, &scales.early, &scales.against];
-        let is_distant =
-            newest(&scales.distant).is_some_and(|newest| !is_contradicted(newest, &against));
+        let is_distant = newest(&scales.distant)
+            .is_some_and(|newest| !is_contradicted(newest, &against))
+            && !scales.newest_stage_is_unread();
         let outcome = if is_distant {
             let distant = scales.distant.into_iter().map(|(_, cited)| cited);
             Outcome::met(current.into_iter().chain(distant).collect())
@@ -102,6 +107,14 @@ impl Scales {
             Extent::Early => self.early.push((date, cited)),
             Extent::NotDistant => self.against.push((date, cited)),
         }
+    }
+
+    /// Only stages show distant metastasis, and one that cannot be read may be newer (clinical.md
+    /// 1.3: the newest stage holds).
+    fn newest_stage_is_unread(&self) -> bool {
+        let Some(newest) = newest(&self.distant) else { return false };
+        !self.is_distant_beside_stage
+            && self.unread.iter().any(|(date, _)| newest.before(*date) != Truth::NotMet)
     }
 
     /// The newest stage is an early one, and nothing may be a metastasis.
@@ -282,6 +295,7 @@ fn weigh_condition(scene: &Scene<'_>, seen: &Sighting<'_>, scales: &mut Scales) 
     let origin = scene.picture.originates(seen);
     match (seen.class, origin) {
         (Class::Metastatic | Class::Distant { .. } | Class::Unspecific, Truth::Met) => {
+            scales.is_distant_beside_stage = true;
             scales.distant.push((date, cited));
         }
         (Class::Distant { .. } | Class::Unspecific | Class::Regional, Truth::NotMet) => {
@@ -351,6 +365,7 @@ fn weigh_observation(scene: &Scene<'_>, observation: &Observation, scales: &mut 
             Some(true) | None => scales.perhaps.push(cited),
         }
     } else if finding && flag != Some(false) {
+        scales.is_distant_beside_stage = true;
         scales.distant.push((date, cited));
     } else if status_code {
         if disease.status_gone.has(value) {
@@ -363,6 +378,7 @@ fn weigh_observation(scene: &Scene<'_>, observation: &Observation, scales: &mut 
         scales.put(extent, date, cited);
     } else {
         scales.set_aside.push(aside(source, "a stage that is not in the policy's lists"));
+        scales.unread.push((date, cited.clone()));
         scales.perhaps.push(cited);
     }
 }

@@ -248,13 +248,21 @@ impl FailedTherapy {
         let says = |set: &Codes| record.status_reasons.iter().find(|concept| set.has(concept));
         // Codings of one reason that contradict each other say nothing.
         let fails = |set: &Codes| says(set).filter(|concept| !self.other_reasons.has(concept));
-        let failure = fails(&self.no_response)
+        let no_response = fails(&self.no_response);
+        let was_elsewhere =
+            no_response.is_some() && scene.picture.is_for_another_cancer(record, scene.disease);
+        let failure = no_response
+            .filter(|_| !was_elsewhere)
             .map(|why| format!("{name}: no response ({})", why.name()))
             .or_else(|| {
                 fails(&self.not_tolerated)
                     .map(|why| format!("{name}: not tolerated ({})", why.name()))
             });
         match found.dose {
+            Dose::Given | Dose::Perhaps if was_elsewhere && failure.is_none() => {
+                let words = format!("{name}: no response, but taken for another cancer");
+                story.to_judge.push(cite(&reason, words));
+            }
             // A request gives the reason, and another record that a dose was given (4.2).
             Dose::Given | Dose::Perhaps if is_given == Truth::Met => {
                 match (failure, status, source.date) {
