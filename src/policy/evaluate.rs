@@ -160,3 +160,18 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_finding_does_not_name_is_counted() {
+        let all: Vec<String> = (0..105).map(|it| it.to_string()).collect();
+        let rest = |next: &String, words: String| format!("{next}, {words}");
+        let shown = named(all.clone(), rest);
+        assert_eq!(shown.len(), MOST_NAMED + 1);
+        assert_eq!(shown[MOST_NAMED], "100, the first of 5 more");
+        assert_eq!(named(all[..100].to_vec(), rest), all[..100]);
+    }
+}

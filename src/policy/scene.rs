@@ -142,3 +142,26 @@ pub fn found(facts: &[Cited]) -> String {
     }
     parts.join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::SourceKind;
+
+    #[test]
+    fn a_question_names_a_dozen_facts_and_counts_the_rest() {
+        let source = |resource: &str| Source {
+            resource: resource.into(),
+            element: "code".into(),
+            date: None,
+            kind: SourceKind::Request,
+        };
+        let facts: Vec<Cited> =
+            (0..15).map(|it| cite(&source("c"), format!("fact {it}"))).collect();
+        let words = found(&facts);
+        assert!(words.ends_with("fact 11 (no date); and 3 more"), "{words}");
+        assert!(found(&facts[..12]).ends_with("fact 11 (no date)"));
+        let same = vec![cite(&source("c"), "one"); 20];
+        assert_eq!(found(&same), "one (no date)");
+    }
+}

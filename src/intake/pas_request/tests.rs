@@ -419,6 +419,25 @@ fn all_faults_come_at_once_and_not_without_end() {
     assert_eq!(faults[MAX_FAULTS - 1].0, FaultKind::TooLong);
 }
 
+#[test]
+fn a_claim_has_five_hundred_items_at_most() {
+    let mut body = good();
+    let item = body["entry"][0]["resource"]["item"][0].clone();
+    let items = |count: usize| -> Value {
+        let numbered = (1..=count).map(|sequence| {
+            let mut item = item.clone();
+            item["sequence"] = json!(sequence);
+            item
+        });
+        numbered.collect()
+    };
+    change(&mut body, "Claim/item", items(500));
+    assert_eq!(faults_of(&body, Profile::V2_2_1), []);
+    change(&mut body, "Claim/item", items(502));
+    let place = "Bundle.entry[0].resource.item[500]".to_owned();
+    assert_eq!(faults_of(&body, Profile::V2_2_1), [(FaultKind::TooLong, place)]);
+}
+
 /// Every value below `value`, as JSON pointers; the resource types of the frame stay.
 fn pointers(value: &Value, at: &str, into: &mut Vec<String>) {
     let mut below = |name: String, value: &Value| {
