@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::harness::{json, repository, stories};
+use crate::harness::{json, repository, skipped, stories};
 use crate::process::broken_profiles;
 
 pub(crate) fn run(arguments: &[&str]) -> Output {
@@ -482,7 +482,7 @@ fn a_folder_shows_its_progress_on_a_terminal_and_nowhere_else() {
         .current_dir(repository())
         .output();
     let Ok(on_a_terminal) = on_a_terminal else {
-        return println!("skipped: `script` is missing");
+        return skipped("`script` is missing");
     };
     assert!(out(&on_a_terminal).contains("files"), "{on_a_terminal:?}");
     assert_eq!(err(&evaluate(&["fixtures/pas"])), "");
@@ -492,7 +492,7 @@ fn a_folder_shows_its_progress_on_a_terminal_and_nowhere_else() {
 fn every_request_in_the_guides_packages_is_judged_or_precisely_refused() {
     let packages = repository().join("../shared/ig");
     if !packages.is_dir() {
-        return println!("skipped: ../shared/ig is absent");
+        return skipped("../shared/ig is absent");
     }
     let folder = tempfile::tempdir().unwrap();
     for package in fs::read_dir(packages).unwrap().map(|it| it.unwrap().path()) {

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::harness::{
     Answer, FHIR_JSON, PATIENCE, Rows, client, comes_true, fixture, json, objects, received,
-    repository, rows, stories, texts,
+    repository, rows, skipped, stories, texts,
 };
 
 pub(crate) const SUBMIT: &str = "/pas/2.2.1/Claim/$submit";
@@ -445,7 +445,7 @@ fn it_is_ready_soon_and_small_when_idle() {
     let took = began.elapsed();
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id()));
     let Ok(status) = status else {
-        return println!("ready after {took:?}; skipped: there is no /proc here");
+        return skipped("how small it is when idle: there is no /proc here");
     };
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim();
     println!("ready after {took:?}, resident {resident} (debug build)");

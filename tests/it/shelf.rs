@@ -10,7 +10,7 @@ use priorauth::policy::read::{self, Files};
 use priorauth::policy::{Determination, Shelf, Verdict, evaluate};
 use priorauth::profiles;
 
-use crate::harness::{fixture, json, repository};
+use crate::harness::{fixture, json, repository, skipped};
 
 /// The files of all policies, by their path.
 fn policies() -> Files {
@@ -112,7 +112,7 @@ fn documents_are_asked_for_where_evidence_is_missing_and_only_there() {
 fn the_documents_of_our_policies_are_attachment_codes_of_the_guide() {
     let archive = repository().join("../shared/ig/hl7.fhir.us.davinci-pas-2.2.1.tgz");
     if !archive.exists() {
-        return println!("skipped: {} is not there", archive.display());
+        return skipped(format_args!("{} is not there", archive.display()));
     }
     let file = "package/ValueSet-pas-loinc-attachment-codes.json";
     let tar = Command::new("tar").arg("-xzOf").arg(archive).arg(file).output().unwrap();
