@@ -127,7 +127,8 @@ fn without_chance(value: Value) -> Value {
             let members = members.into_iter().map(|(name, value)| match name.as_str() {
                 "uuid" => (name, json!("(id)")),
                 "valueString" if of_assertion => (name, json!("(id)")),
-                "valueDate" => (name, json!("(day)")),
+                // The day of what is said, and of what is proposed.
+                "valueDate" | "authoredOn" => (name, json!("(day)")),
                 _ => (name, without_chance(value)),
             });
             Value::Object(members.collect())
