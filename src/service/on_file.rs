@@ -10,6 +10,7 @@ use crate::terms::{Coding, Day, Npi, System, Truth};
 /// An authorization of ours, as a fact, and what it holds for.
 pub(super) struct OnFile {
     pub(super) case_id: CaseId,
+    pub(super) number: String,
     pub(super) fact: Authorization,
     pub(super) valid_from: Day,
     pub(super) valid_to: Day,
@@ -31,13 +32,14 @@ impl OnFile {
                 kind: SourceKind::Payer,
             },
             policy: row.policy?.policy_id.into(),
-            number: authorization.number.into(),
+            number: Some(authorization.number.as_str().into()),
         };
         let (valid_from, valid_to) = (authorization.valid_from, authorization.valid_to);
         let key = row.product_key.rsplit_once('|');
         let product = key.map(|(system, code)| Coding::from_uri(system, code));
         let site = StoredLine::read(&row.trace).site.and_then(|npi| Npi::parse(&npi).ok());
-        Some(OnFile { case_id: row.case_id, fact, valid_from, valid_to, product, site })
+        let (case_id, number) = (row.case_id, authorization.number);
+        Some(OnFile { case_id, number, fact, valid_from, valid_to, product, site })
     }
 
     /// Whether it was given for what the order asks for. Under one policy several services may
@@ -102,6 +104,6 @@ impl Service {
                 && it.is_for_product(case, verdict, policies)
                 && it.is_for_site(case, is_judged)
         };
-        on_file.iter().find(covers).map(|it| (it.fact.number.to_string(), it.valid_to))
+        on_file.iter().find(covers).map(|it| (it.number.clone(), it.valid_to))
     }
 }
