@@ -7,6 +7,7 @@
 pub mod evidence;
 pub mod order;
 pub mod source;
+mod version;
 
 pub use evidence::{
     AdverseEvent, Alert, Allergy, Answer, Attestation, Authorization, Component, Condition,

@@ -56,8 +56,10 @@ pub struct Condition {
     pub verification_status: Option<Box<str>>,
     /// Whether a clinician recorded or asserted it.
     pub by_clinician: bool,
-    /// When it began and ended.
+    /// When it began.
     pub onset: Option<When>,
+    /// When it was recorded.
+    pub recorded: Option<When>,
     /// Whether an abatement is given: then it is over.
     pub is_abated: bool,
     /// `Condition.stage`.

@@ -44,6 +44,8 @@ pub struct Order {
     pub amounts: Vec<Amount>,
     /// What says that it is to be given more than once.
     pub repeats: Vec<Repeat>,
+    /// The words of its instructions and notes.
+    pub instructions: Vec<Stated<Box<str>>>,
     /// All lines of the same request, this one among them; they are shared by its orders.
     pub lines: Arc<[Line]>,
 }

@@ -158,6 +158,7 @@ impl<'d> ClaimReader<'_, 'd> {
                 .into_iter()
                 .chain(parts.amounts)
                 .collect(),
+            instructions: parts.instructions,
             repeats: parts.repeats.into_iter().chain(self.amounts_of_parts(item, index)).collect(),
             lines: Arc::default(),
         }

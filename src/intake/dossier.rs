@@ -363,6 +363,7 @@ fn as_order(
         settings: parts.settings,
         amounts: parts.amounts,
         repeats: parts.repeats,
+        instructions: parts.instructions,
         lines: Arc::default(),
     }
 }

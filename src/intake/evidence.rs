@@ -20,7 +20,7 @@ use crate::facts::{
 use crate::fhir::{Entry, Node, Pool};
 use crate::terms::{Concept, Span, Truth, When};
 
-pub use billed::billed_lines;
+pub use billed::{billed_lines, take_back};
 
 /// Reads every clinical resource of the pool that is about the patient.
 ///
@@ -46,6 +46,7 @@ pub fn evidence(pool: &Pool<'_>, subject: &Subject, claim: Option<usize>) -> (Ev
         }
     }
     reports::qualify_results(pool, subject, &mut evidence.observations);
+    reports::without_replaced(&mut evidence.observations, &mut gaps);
     (evidence, gaps)
 }
 
@@ -219,6 +220,7 @@ impl Reader<'_, '_> {
             verification_status: self.verification(),
             by_clinician: self.by_clinician(),
             onset,
+            recorded,
             is_abated: node.get_any(&abatement).is_some(),
             stages: node.each("stage").map(stage).collect(),
             links,

@@ -48,6 +48,8 @@ pub struct OrderParts {
     pub amounts: Vec<Amount>,
     /// Whether again.
     pub repeats: Vec<Repeat>,
+    /// The words of instructions and notes.
+    pub instructions: Vec<Stated<Box<str>>>,
 }
 
 /// Reads the order at `place`; `encounter` is the encounter of the call, for orders that name none.
@@ -90,6 +92,7 @@ pub fn order_parts(
         settings,
         amounts: reader.amounts(),
         repeats: reader.repeats(),
+        instructions: reader.instructions(),
     }
 }
 
@@ -314,6 +317,15 @@ impl<'d> OrderReader<'_, 'd> {
             .filter_map(|node| amount(node, self.at(element)))
             .map(|amount| Amount { is_of_dosage: true, ..amount });
         whole.chain(doses).collect()
+    }
+
+    fn instructions(&self) -> Vec<Stated<Box<str>>> {
+        let words = [("dosageInstruction", "dosageInstruction.text"), ("note", "note.text")];
+        let texts = words.into_iter().flat_map(|(name, element)| {
+            let texts = self.node.each(name).filter_map(|it| word(it, "text"));
+            texts.map(|value| Stated { value, source: self.at(element) }).collect::<Vec<_>>()
+        });
+        texts.collect()
     }
 
     fn repeats(&self) -> Vec<Repeat> {

@@ -7,7 +7,7 @@
 use super::claim::Item;
 use super::coverage::in_force;
 use super::dossier::Dossier;
-use super::evidence::billed_lines;
+use super::evidence::{billed_lines, take_back};
 use crate::facts::{
     CoverageLack, CoverageStanding, DateOrigin, FactId, Membership, Prescriber, Source, SourceKind,
     Specialty, Stated, Unusable,
@@ -80,17 +80,20 @@ impl Dossier {
     /// Puts in what the payer holds.
     pub fn add_payer_facts(&mut self, held: &Held, plan: &Plan) {
         let mut is_whole = !held.is_cut;
+        let mut billed = Vec::new();
         for (place, (name, resource)) in held.claims.iter().enumerate() {
             // clinical.md 4.1, 7.1: own paid claims prove what was given, and no more.
             match Document::parse(resource.as_bytes(), Rules::Lenient) {
                 Ok(claim) => {
                     let id = FactId::of_payer(place);
                     let lines = billed_lines(claim.root(), name, id, SourceKind::Payer);
-                    self.evidence.medications.extend(lines);
+                    billed.extend(lines);
                 }
                 Err(_) => is_whole = false,
             }
         }
+        take_back(&mut billed);
+        self.evidence.medications.extend(billed);
         for item in &mut self.items {
             check_member(item, held, plan, is_whole);
             if let Some(prescriber) = &mut item.order.prescriber {
@@ -392,5 +395,67 @@ mod tests {
         let specialties = &dossier.items[0].order.prescriber.as_ref().unwrap().specialties;
         let own = specialties.iter().filter(|it| it.source.kind == SourceKind::Payer);
         assert_eq!(own.count(), 1, "another person's row is not the prescriber's");
+    }
+
+    /// The status of each line of the payer's, in the order of the claims.
+    fn statuses(claims: &[String]) -> Vec<Option<String>> {
+        let named = |(place, claim): (usize, &String)| {
+            (format!("ExplanationOfBenefit/{place}"), claim.clone())
+        };
+        let claims = claims.iter().enumerate().map(named).collect();
+        let held = Held { member_id: MEMBER.into(), claims, ..Held::default() };
+        let medications = dossier(&held).evidence.medications;
+        let own = medications.into_iter().filter(|it| it.source.kind == SourceKind::Payer);
+        own.map(|it| it.status.map(String::from)).collect()
+    }
+
+    fn billed(lines: &str) -> String {
+        format!(
+            r#"{{"resourceType":"ExplanationOfBenefit","status":"active","use":"claim",{lines}}}"#
+        )
+    }
+
+    fn line(day: &str, amounts: &[&str]) -> String {
+        let adjudication: Vec<String> =
+            amounts.iter().map(|it| format!(r#"{{"amount":{{"value":{it}}}}}"#)).collect();
+        format!(
+            r#"{{"productOrService":{{"coding":[{{"system":"http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets","code":"J9271"}}]}},
+            "servicedDate":"{day}","adjudication":[{}]}}"#,
+            adjudication.join(",")
+        )
+    }
+
+    #[test]
+    fn a_payment_that_was_taken_back_proves_no_dose() {
+        let item =
+            |day: &str, amounts: &[&str]| billed(&format!(r#""item":[{}]"#, line(day, amounts)));
+        let (paid, back) = (item("2024-06-03", &["0.3"]), item("2024-06-03", &["-0.3"]));
+        let status = |claims: &[&String]| {
+            statuses(&claims.iter().map(|it| (*it).clone()).collect::<Vec<_>>())
+        };
+        let is = |words: &[Option<&str>]| {
+            words.iter().map(|it| it.map(str::to_owned)).collect::<Vec<_>>()
+        };
+        assert_eq!(status(&[&paid, &back]), is(&[None, Some("reversed")]));
+        assert_eq!(status(&[&back, &paid]), is(&[Some("reversed"), None]));
+        // Billed and paid anew, or on another day, it was given.
+        let paid_anew = status(&[&paid, &back, &paid]);
+        assert_eq!(paid_anew, is(&[None, Some("reversed"), Some("paid")]));
+        let other_day = item("2024-07-15", &["9000"]);
+        assert_eq!(status(&[&other_day, &back]), is(&[Some("paid"), Some("reversed")]));
+        let within = item("2024-06-03", &["0.1", "0.2", "-0.3"]);
+        assert_eq!(status(&[&within]), is(&[None]));
+    }
+
+    #[test]
+    fn a_line_that_the_payer_added_and_a_part_of_a_detail_are_read() {
+        let added = billed(&format!(r#""addItem":[{}]"#, line("2024-06-03", &["1"])));
+        assert_eq!(statuses(&[added]), [Some("paid".to_owned())]);
+        let part = billed(&format!(
+            r#""item":[{{"servicedDate":"2024-06-03","adjudication":[{{"amount":{{"value":1}}}}],
+            "detail":[{{"subDetail":[{}]}}]}}]"#,
+            line("2024-06-03", &[])
+        ));
+        assert_eq!(statuses(&[part]), [Some("paid".to_owned())]);
     }
 }

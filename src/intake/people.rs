@@ -36,7 +36,14 @@ pub fn prescriber(pool: &Pool<'_>, reference: Node<'_>, from: usize, at: Source)
     if let Some(practitioner) = practitioner {
         read_practitioner(pool, practitioner, &mut prescriber);
     }
-    if let Some(role) = role {
+    // clinical.md 3: who is out of use as a person is so in every role.
+    let is_out_of_use =
+        practitioner.and_then(|it| pool.entry(it)).is_some_and(|it| is_inactive(it.node));
+    if is_out_of_use {
+        if let Some(entry) = role.and_then(|role| pool.entry(role)) {
+            note_npi(&mut prescriber, entry.node);
+        }
+    } else if let Some(role) = role {
         read_role(pool, role, &mut prescriber);
     } else {
         // All roles on record of this person; they are found by the person, or where the person

@@ -11,7 +11,7 @@ pub struct Codes {
     /// The ids of the value sets, as the policy names them.
     pub names: Vec<String>,
     /// All their codes; filled in by the reader.
-    pub(super) set: ValueSet,
+    pub(in crate::policy) set: ValueSet,
 }
 
 #[derive(Deserialize)]

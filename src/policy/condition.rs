@@ -18,5 +18,6 @@ pub mod measurement;
 pub mod prescriber;
 pub mod result;
 pub mod site;
+mod spread;
 pub mod state;
 pub mod therapy;

@@ -28,6 +28,8 @@ pub struct Disease {
     pub metastatic: Codes,
     /// A kind of the disease on which a person must decide.
     pub special: Codes,
+    /// Words that make a diagnosis of the disease, or its site, one of the special kind.
+    pub special_words: Vec<String>,
     /// Codes too unclear to count.
     pub doubtful: Codes,
     /// The disease before it invades.
@@ -166,9 +168,12 @@ impl Disease {
         let special_by_morphology =
             self.morphology_special.has(morphology) || self.morphology_special.has(code);
         let special_site = self.special_sites.has(code) || self.special_sites.has(site);
+        // N3: words never prove the disease, and yet they take the certainty from a general code.
+        let special_in_words =
+            [code, site, morphology].iter().any(|it| it.mentions(&self.special_words));
         let special = self.special.has(code)
             || special_by_morphology
-            || (special_site && (named || by_morphology));
+            || ((special_site || special_in_words) && (named || by_morphology));
         let in_situ = self.in_situ.has(code)
             || self.morphology_in_situ.has(morphology)
             || self.morphology_in_situ.has(code);

@@ -1,10 +1,12 @@
 //! `DiagnosticReport`: coded conclusions are results, words are for a person.
 //!
-//! A report also qualifies the Observations that it gives as its results: what it says of the
-//! specimen holds for them, and where it was never meant they are not believed.
+//! A report also qualifies the Observations that it gives as its results, and a panel its members:
+//! what it says of the specimen holds for them, and where it was never meant they are not believed.
+
+use std::collections::BTreeSet;
 
 use super::Reader;
-use crate::facts::{Answer, Document, Evidence, FactId, Observation, Value};
+use crate::facts::{Answer, Document, Evidence, Gap, Observation, Value};
 use crate::fhir::Pool;
 use crate::intake::reader::{concept, concepts, span, when};
 use crate::intake::subject::Subject;
@@ -52,30 +54,62 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Carries what reports say of their specimen and status over to their results.
+/// Carries what reports and panels say of their specimen and status over to their results, also
+/// to those that are members of a result (clinical.md 5.1 d, 5.2).
 pub(super) fn qualify_results(
     pool: &Pool<'_>,
     subject: &Subject,
     observations: &mut [Observation],
 ) {
-    for place in pool.of_type("DiagnosticReport") {
+    let reports = pool.of_type("DiagnosticReport").map(|place| (place, "result"));
+    let panels = pool.of_type("Observation").map(|place| (place, "hasMember"));
+    for (place, element) in reports.chain(panels) {
         let Some(entry) = pool.entry(place) else { continue };
-        if subject.is_meant(pool, entry.node.get("subject"), place).is_err() {
+        let results = results_of(pool, place, element);
+        if results.is_empty() || subject.is_meant(pool, entry.node.get("subject"), place).is_err() {
             continue;
         }
         let reader = Reader { pool, place, entry, node: entry.node };
         let report = reader.report(concept(entry.node.get("code")));
         let is_void = ReportStatus::of(report.status.as_deref()) == ReportStatus::Void;
-        for result in entry.node.each("result").filter_map(|it| pool.follow(it, place)) {
-            let results = observations.iter_mut().filter(|it| it.id == FactId(result));
-            for observation in results {
-                observation.specimen.extend(report.specimen.iter().cloned());
-                // Its name may say that the sample was blood.
-                observation.reports.push(report.code.clone());
-                if is_void {
-                    observation.status = None;
-                }
+        for observation in observations.iter_mut().filter(|it| results.contains(&it.id.0)) {
+            observation.specimen.extend(report.specimen.iter().cloned());
+            // Its name may say that the sample was blood.
+            observation.reports.push(report.code.clone());
+            if is_void {
+                observation.status = None;
             }
+        }
+    }
+}
+
+/// Where the results of a report or panel stand, with the members of each.
+fn results_of(pool: &Pool<'_>, place: usize, element: &str) -> BTreeSet<usize> {
+    let mut results = BTreeSet::new();
+    let mut open = vec![(place, element)];
+    while let Some((from, element)) = open.pop() {
+        let Some(entry) = pool.entry(from) else { continue };
+        for result in entry.node.each(element).filter_map(|it| pool.follow(it, from)) {
+            if result != place && results.insert(result) {
+                open.push((result, "hasMember"));
+            }
+        }
+    }
+    results
+}
+
+/// Takes out what a newer version of the same report replaces, of results that have no parts: which
+/// parts are the same statement is for the clause that reads them to say.
+pub(super) fn without_replaced(observations: &mut Vec<Observation>, gaps: &mut Vec<Gap>) {
+    let all = std::mem::take(observations);
+    let is_whole = |it: &Observation| !it.identifiers.is_empty() && it.components.is_empty();
+    let versions: Vec<Observation> = all.iter().filter(|it| is_whole(it)).cloned().collect();
+    for observation in all {
+        if is_whole(&observation) && versions.iter().any(|other| other.replaces(&observation)) {
+            let why = "replaced by a newer version of the same report".into();
+            gaps.push(Gap { resource: observation.source.resource.clone(), why });
+        } else {
+            observations.push(observation);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::policy::disease::Class;
 use crate::policy::finding::{Cited, SetAside};
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
 use crate::policy::standing::{ReportStatus, Standing};
-use crate::terms::{Concept, Truth};
+use crate::terms::Truth;
 
 /// A biomarker, and the therapy that is aimed at it.
 #[derive(Debug, Deserialize)]
@@ -237,13 +237,10 @@ impl BiomarkerOrTherapy {
         let mut old = HashSet::new();
         for (place, one) in read.iter().enumerate() {
             for other in read.iter().skip(place + 1) {
-                let same_report = one.identifiers.iter().any(|it| other.identifiers.contains(it))
-                    && is_same_test(&one.code, &other.code)
-                    && self.assay.what_is_named(one) == self.assay.what_is_named(other);
-                if !same_report {
+                if self.assay.what_is_named(one) != self.assay.what_is_named(other) {
                     continue;
                 }
-                match (replaces(one, other), replaces(other, one)) {
+                match (one.replaces(other), other.replaces(one)) {
                     (true, false) => old.insert(other.id.0),
                     (false, true) => old.insert(one.id.0),
                     (true, true) | (false, false) => false,
@@ -251,25 +248,5 @@ impl BiomarkerOrTherapy {
             }
         }
         old
-    }
-}
-
-/// Whether two versions of a report name one test: by a code of both, whatever the words beside it.
-fn is_same_test(one: &Concept, other: &Concept) -> bool {
-    one == other || one.codings.iter().any(|coding| other.codings.contains(coding))
-}
-
-/// A corrected version that is not older replaces a version that was not corrected.
-fn replaces(new: &Observation, old: &Observation) -> bool {
-    let corrected =
-        |it: &Observation| matches!(it.status.as_deref(), Some("corrected" | "amended"));
-    let date = |it: &Observation| it.issued.or(it.source.date);
-    match (date(new), date(old)) {
-        (Some(new_date), Some(old_date)) if corrected(new) => {
-            old_date.on_or_before(new_date) == Truth::Met
-                && (!corrected(old) || old_date.before(new_date) == Truth::Met)
-        }
-        (None, _) | (_, None) if corrected(new) => !corrected(old),
-        (_, _) => false,
     }
 }

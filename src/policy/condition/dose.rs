@@ -30,6 +30,10 @@ pub struct OneDose {
     pub dose_units: Vec<String>,
     /// Units that count something that one dose may have many of.
     pub other_units: Vec<String>,
+    /// Words of the order's instructions that speak of a further dose.
+    pub again_words: Vec<String>,
+    /// Words that turn such a one into its opposite where they stand before it.
+    pub not_again_words: Vec<String>,
 }
 
 fn codes(products: &[Product]) -> impl Iterator<Item = &Coding> {
@@ -142,6 +146,12 @@ impl OneDose {
             let cited = cite(&repeat.source, repeat.words.clone());
             if repeat.is_certain { again.push(cited) } else { unclear.push(cited) }
         }
+        // clinical.md 7.1, N3: words prove no second dose, and yet one dose is not certain.
+        for instruction in &order.instructions {
+            if let Some(words) = self.speaks_of_another(&instruction.value) {
+                unclear.push(cite(&instruction.source, format!("the order speaks of: {words}")));
+            }
+        }
         let service = order.service_date.when;
         for amount in &order.amounts {
             let cited = cite(&amount.source, format!("amount {}", amount.value));
@@ -173,6 +183,26 @@ impl OneDose {
                 unclear.push(cited);
             }
         }
+    }
+
+    /// The words of a text that speak of a further dose.
+    fn speaks_of_another(&self, text: &str) -> Option<&str> {
+        let words: Vec<String> = text
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_lowercase)
+            .collect();
+        let is_denied = |before: &[String]| {
+            before.last().is_some_and(|word| self.not_again_words.contains(word))
+        };
+        let is_said = |phrase: &&String| {
+            let phrase: Vec<&str> = phrase.split(' ').collect();
+            words
+                .windows(phrase.len())
+                .enumerate()
+                .any(|(at, part)| part == phrase && !words.get(..at).is_some_and(is_denied))
+        };
+        self.again_words.iter().find(is_said).map(String::as_str)
     }
 
     /// Whether an amount is one dose.

@@ -1,5 +1,7 @@
 //! The prescriber has one of the named specialties (clinical.md 3).
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 
 use crate::facts::{SourceKind, Specialty};
@@ -44,6 +46,7 @@ impl PrescriberSpecialty {
         let mut set_aside = Vec::new();
         let (mut enough, mut by_title, mut other) = (Vec::new(), Vec::new(), Vec::new());
         let contradicted = self.contradicted(scene, &prescriber.specialties);
+        let is_only_a_field = self.only_a_field(scene, &prescriber.specialties);
         let mut undecided = false;
         for specialty in &prescriber.specialties {
             let says = format!("{name}: {}", specialty.concept.name());
@@ -63,7 +66,7 @@ impl PrescriberSpecialty {
                 }
             }
             let is_other = self.other.has(&specialty.concept);
-            if contradicted(specialty) {
+            if contradicted(specialty) || is_only_a_field(specialty) {
                 undecided = true;
                 set_aside.push(aside(&specialty.source, "the request names another profession"));
             } else if self.enough.has(&specialty.concept) && is_other {
@@ -130,6 +133,30 @@ impl PrescriberSpecialty {
                 && !is_settled
                 && self.enough.has(&specialty.concept)
                 && !stated.iter().all(fits)
+        }
+    }
+
+    /// Which specialties are enough by a code that names a field of work and no profession, while
+    /// another one says by its taxonomy that the prescriber has a profession that is not enough.
+    ///
+    /// clinical.md 3, N21, N22: nurses and pharmacists work in oncology too.
+    fn only_a_field(
+        &self,
+        scene: &Scene<'_>,
+        specialties: &[Specialty],
+    ) -> impl Fn(&Specialty) -> bool {
+        let requested = scene.requested();
+        let of_specialist: HashSet<&str> =
+            self.enough.set.members().filter_map(profession).collect();
+        let has_another_profession = specialties
+            .iter()
+            .filter(|it| it.valid.covers(requested) != Truth::NotMet)
+            .flat_map(|it| &it.concept.codings)
+            .filter_map(profession)
+            .any(|stated| !of_specialist.contains(stated));
+        move |specialty| {
+            has_another_profession
+                && specialty.concept.codings.iter().all(|it| profession(it).is_none())
         }
     }
 }

@@ -7,13 +7,14 @@
 use serde::Deserialize;
 
 use super::exposure::{Dose, Exposure, FirstDay, Timing, Use};
+use super::spread::{StageRise, new_metastasis, was_known};
 use crate::facts::{Allergy, Observation, Value};
 use crate::policy::codes::Codes;
-use crate::policy::disease::{Class, Extent, Sighting};
+use crate::policy::disease::Extent;
 use crate::policy::finding::{Cited, Lack, SetAside};
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
 use crate::policy::standing::{ReportStatus, Standing};
-use crate::terms::{Concept, Day, Truth, When};
+use crate::terms::{Concept, Truth, When};
 
 /// A class of agents that had to be tried.
 #[derive(Debug, Deserialize)]
@@ -331,8 +332,13 @@ impl FailedTherapy {
                 source.date = Some(onset);
                 let says = format!("{}, new while on {name}", seen.condition.code.name());
                 let timing =
-                    exposure.timing(onset, self.window_days, FirstDay::DoesNotCount, scene);
-                hear(timing, cite(&source, says), story);
+                    |date| exposure.timing(date, self.window_days, FirstDay::DoesNotCount, scene);
+                let when = match timing(onset) {
+                    // rulings 20: with an onset before the first dose it is not a new one.
+                    Timing::During if was_known(seen, onset, scene, timing) => Timing::Unknown,
+                    when => when,
+                };
+                hear(when, cite(&source, says), story);
             }
         }
     }
@@ -505,60 +511,6 @@ fn hear_alerts(
             story.set_aside.push(aside(&alert.source, "a warning that does not hold any more"));
         }
     }
-}
-
-/// The onset of a metastasis that comes from the disease.
-fn new_metastasis(seen: &Sighting<'_>, scene: &Scene<'_>) -> Option<When> {
-    let is_metastasis =
-        matches!(seen.class, Class::Metastatic | Class::Distant { .. } | Class::Unspecific);
-    let counts = is_metastasis
-        && seen.standing == Standing::Current
-        && scene.picture.originates(seen) == Truth::Met;
-    counts.then_some(seen.condition.onset).flatten()
-}
-
-/// From which day on a stage of distant metastasis is a new one.
-#[derive(Clone, Copy)]
-struct StageRise {
-    /// The earliest day on which a lower stage was certainly on record; `None`: a stage of distant
-    /// metastasis is never new.
-    lower: Option<Day>,
-}
-
-impl StageRise {
-    /// Looks for a lower stage, and for metastasis that was there before the first dose.
-    fn of(exposure: &Exposure<'_>, scene: &Scene<'_>) -> StageRise {
-        let was_there = exposure.first_dose().is_none_or(|first| metastasis_before(first, scene));
-        let lower = scene.case.evidence.observations.iter().filter(|observation| {
-            let lower = match scene.disease.extent_observed(observation) {
-                Some(Extent::Early | Extent::Regional | Extent::NotDistant) => true,
-                Some(Extent::Distant) | None => false,
-            };
-            lower && scene.picture.concerns(observation) == Truth::Met
-        });
-        let days = lower.filter_map(|observation| observation.source.date).map(When::last);
-        StageRise { lower: if was_there { None } else { days.min() } }
-    }
-
-    fn is_new(self, date: When) -> bool {
-        self.lower.is_some_and(|lower| lower < date.first())
-    }
-}
-
-/// Whether anything may show distant metastasis on or before `day`.
-fn metastasis_before(day: When, scene: &Scene<'_>) -> bool {
-    let not_after =
-        |date: Option<When>| date.is_none_or(|date| date.on_or_before(day) != Truth::NotMet);
-    let by_condition = scene.picture.sightings.iter().any(|seen| {
-        matches!(seen.class, Class::Metastatic | Class::Distant { .. } | Class::Unspecific)
-            && !matches!(seen.standing, Standing::Refuted | Standing::EnteredInError)
-            && not_after(seen.condition.onset.or(seen.condition.source.date))
-    });
-    by_condition
-        || scene.case.evidence.observations.iter().any(|observation| {
-            scene.disease.extent_observed(observation) == Some(Extent::Distant)
-                && not_after(observation.source.date)
-        })
 }
 
 /// `MedicationStatement` of a source's `MedicationStatement/m1`.
