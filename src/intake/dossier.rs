@@ -291,13 +291,16 @@ impl<'d> HookFile<'d> {
     /// The coverages that the order names, else all that came with the call.
     #[must_use]
     pub fn coverages(&self, order: usize) -> Vec<usize> {
-        let named = self.pool.entry(order).map(|entry| entry.node.each("insurance"));
-        let named: Vec<usize> = named
-            .into_iter()
-            .flatten()
-            .filter_map(|reference| self.pool.follow(reference, order))
-            .collect();
+        let named = self.named_coverages(order);
         if named.is_empty() { self.pool.of_type("Coverage").collect() } else { named }
+    }
+
+    /// The coverages that the order names, as far as they are here.
+    #[must_use]
+    pub fn named_coverages(&self, order: usize) -> Vec<usize> {
+        let named = self.pool.entry(order).map(|entry| entry.node.each("insurance"));
+        let named = named.into_iter().flatten();
+        named.filter_map(|reference| self.pool.follow(reference, order)).collect()
     }
 }
 

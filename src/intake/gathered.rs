@@ -73,6 +73,19 @@ impl Gathered {
         file.asked.iter().any(|asked| self.unread_coverage(file, asked.place).is_some())
     }
 
+    /// Whether coverages of the patient could not be read, and the order at `place` names none that
+    /// was: then one that was read and is not in force says nothing of the others.
+    #[must_use]
+    pub fn may_hide_another_coverage(&self, file: &HookFile<'_>, place: usize) -> bool {
+        self.lacks_coverages() && file.named_coverages(place).is_empty()
+    }
+
+    /// Whether a Coverage could not be read.
+    #[must_use]
+    pub fn lacks_coverages(&self) -> bool {
+        self.lacks("Coverage").is_some()
+    }
+
     /// The coverage that the order at `place` names, where it could not be read; or one that was,
     /// and who pays by it could not.
     fn unread_coverage(&self, file: &HookFile<'_>, place: usize) -> Option<Unusable> {

@@ -9,6 +9,7 @@ use crate::harness::{Answer, Server, extensions, fixture, json, objects, stories
 mod clients;
 pub(crate) mod coverage;
 mod discovery;
+mod doubts;
 pub(crate) mod hooks;
 
 const VERSIONS: [&str; 2] = ["2.0", "2.2"];
