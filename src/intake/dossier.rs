@@ -24,6 +24,9 @@ use crate::terms::{Day, When};
 /// Under how many usable coverages an order of a hook is judged beside the first; a member has one
 /// as a rule.
 const MOST_FURTHER: usize = 7;
+/// How often orders of a hook are judged at most, each under each of its coverages: what is judged
+/// looks at every record.
+const MOST_JUDGINGS: usize = 200;
 
 /// The facts of one request.
 #[derive(Debug)]
@@ -199,8 +202,10 @@ impl<'d> HookFile<'d> {
         });
         let lines: Arc<[Line]> =
             items.iter().map(|item| as_line(&item.order)).chain(beside).collect();
+        let most_further = (MOST_JUDGINGS / items.len().max(1)).saturating_sub(1);
         for item in &mut items {
             item.order.lines = Arc::clone(&lines);
+            item.further.truncate(most_further);
         }
         Dossier { patient: self.subject.patient(&self.pool), evidence, gaps, items }
     }

@@ -80,6 +80,15 @@ impl Gathered {
         self.lacks_coverages() && file.named_coverages(place).is_empty()
     }
 
+    /// Why the product of the order at `place` is not known: the order names it by a reference that
+    /// could not be read.
+    #[must_use]
+    pub fn unread_product(&self, file: &HookFile<'_>, place: usize) -> Option<&Unread> {
+        let unread = self.lacks("Medication")?;
+        let reference = file.pool.entry(place)?.node.get("medicationReference")?;
+        file.pool.follow(reference, place).is_none().then_some(unread)
+    }
+
     /// Whether a Coverage could not be read.
     #[must_use]
     pub fn lacks_coverages(&self) -> bool {

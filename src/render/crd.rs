@@ -19,7 +19,9 @@ pub use coverage_information::{
     Contact, Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents, InfoNeeded,
     OneOrMore, PaNeeded, Reason, ReasonCode,
 };
-pub use from_verdict::{Circumstances, WithoutPolicy, coverage_information, without_coverage};
+pub use from_verdict::{
+    Circumstances, WithoutPolicy, coverage_information, unread_product, without_coverage,
+};
 
 use super::echo::About;
 use super::{RenderError, echo};

@@ -10,7 +10,7 @@ use crate::intake::gathered::Gathered;
 use crate::policy::{Plan, Verdict, evaluate};
 use crate::render::crd::{
     Circumstances, Contact, Coverage, CoverageInformation, InfoNeeded, OneOrMore, Reason,
-    WithoutPolicy, coverage_information, is_no_news, without_coverage,
+    WithoutPolicy, coverage_information, is_no_news, unread_product, without_coverage,
 };
 use crate::render::echo::About;
 use crate::terms::Day;
@@ -215,7 +215,12 @@ impl Service {
                 let (lack, why) = call.lack_of(order, CoverageLack::NotInForce, why);
                 without_coverage(lack, &why, verdict, &circumstances)?
             }
-            CoverageStanding::InForce(_) => coverage_information(verdict, &circumstances),
+            CoverageStanding::InForce(_) => {
+                match call.gathered.unread_product(call.file, order.judged) {
+                    Some(unread) => unread_product(&unread.why, verdict, &circumstances),
+                    None => coverage_information(verdict, &circumstances),
+                }
+            }
             CoverageStanding::Unusable(unusable) => {
                 let (lack, why) = call.lack_of(order, unusable.lack, &unusable.why);
                 without_coverage(lack, &why, verdict, &circumstances)?

@@ -1,10 +1,13 @@
 //! What is not known is not denied, and not proven: coverages and records that were read in part,
 //! and what an order carries already.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
 use super::{VERSIONS, actions, changed, said};
 use crate::harness::{Answer, Server, extensions, fixture, json};
+use crate::payer_facts::imported_text;
 
 const STORY: &str = "crd/approve-all-met";
 
@@ -91,6 +94,30 @@ fn a_coverage_that_has_ended_denies_nothing_while_others_are_unread() {
     });
     assert_eq!(server.sign("2.2", &*others).status, 412);
     assert_eq!(server.sign("2.0", others).good()["systemActions"], json!([]));
+}
+
+// crd.md 3.9
+#[test]
+fn a_member_who_may_be_found_by_another_coverages_id_is_not_called_unknown() {
+    let row = |member: &str| {
+        format!(
+            "member_id,birth_date,line,valid_from,valid_to\n{member},1961-04-17,ma-hmo,2020-01-01,\n"
+        )
+    };
+    let two_ids = with_coverages(|entries, _| {
+        let second = entries[0].to_string();
+        let second = second.replace("cov-1101", "cov-new").replace("CPC11010001", "CPC99990001");
+        entries.push(json(&second));
+    });
+    for (version, unknown) in UNKNOWN {
+        let server = Server::start();
+        imported_text(&server, &row("CPC99990001"));
+        assert_eq!(covered(&server.sign(version, &*two_ids)), [unknown], "{version}");
+        assert_eq!(covered(&server.sign(version, fixture(STORY))), ["not-covered"], "{version}");
+        let server = Server::start();
+        imported_text(&server, &row("CPC11010001"));
+        assert_eq!(covered(&server.sign(version, &*two_ids)), ["covered"], "{version}");
+    }
 }
 
 #[test]
@@ -202,4 +229,31 @@ fn two_appointments_of_one_order_are_not_called_two_orders() {
     assert_eq!(action["resource"]["id"], "visit");
     assert_eq!(said(&action, "covered"), ["conditional"]);
     assert!(action.to_string().contains("Several appointments are proposed"), "{action}");
+}
+
+// Each record used to be compared with every other one, which took many times as long for twice as
+// many.
+#[test]
+fn the_time_of_an_answer_grows_with_the_records_and_not_with_their_square() {
+    let server = Server::start();
+    let took = |count: usize| {
+        let record = |at: usize| {
+            json!({ "resource": {
+                "resourceType": "Observation", "id": format!("weight-{at}"), "status": "final",
+                "code": { "coding": [{ "system": "http://loinc.org", "code": "29463-7" }] },
+                "subject": { "reference": "Patient/pat-1101" },
+            } })
+        };
+        let request = changed(STORY, |request| {
+            let records: Vec<Value> = (0..count).map(record).collect();
+            request["prefetch"]["item9"] = json!({ "resourceType": "Bundle", "entry": records });
+        });
+        let began = Instant::now();
+        server.sign("2.2", request).good();
+        began.elapsed()
+    };
+    took(100);
+    let (few, many) = (took(2_000), took(32_000));
+    // Sixteen times as many; the square would be 256.
+    assert!(many < few * 64, "{few:?} and {many:?}");
 }
