@@ -175,6 +175,24 @@ fn what_was_found_in_part_under_an_own_key_leaves_criteria_unknown() {
     }
 }
 
+// clinical.md 7.1
+#[test]
+fn two_orders_of_one_drug_by_two_codes_are_not_each_a_single_dose() {
+    let server = Server::start();
+    for (code, is_drug) in [("73776-001-11", true), ("00003-3772-11", false)] {
+        let request = changed(STORY, |request| {
+            let orders = request["context"]["draftOrders"]["entry"].as_array_mut().unwrap();
+            let mut second = json(&orders[0].to_string().replace("order-1101", "order-second"));
+            second["resource"]["medicationCodeableConcept"]["coding"] =
+                json!([{ "system": "http://hl7.org/fhir/sid/ndc", "code": code }]);
+            orders.push(second);
+        });
+        let answer = server.sign("2.2", request).good();
+        let summary = answer["cards"][0]["summary"].as_str().unwrap();
+        assert_eq!(summary.contains("every criterion is proven"), !is_drug, "{summary}");
+    }
+}
+
 // crd.md 3.5
 #[test]
 fn what_was_said_of_a_coverage_by_its_url_is_replaced_too() {
