@@ -13,6 +13,9 @@ use crate::fhir::Node;
 pub use context::{Context, based_on};
 pub use hook::Hook;
 
+/// The code of the option that [`HookRequest::tells_authorizations`] reads.
+pub const UNSOLICITED: &str = "unsolicited-determ";
+
 /// A hook call.
 #[derive(Clone, Debug)]
 pub struct HookRequest<'d> {
@@ -128,6 +131,13 @@ impl<'d> HookRequest<'d> {
     #[must_use]
     pub fn wants(&self, code: &str) -> bool {
         self.configuration.iter().find(|(known, _)| known == code).is_none_or(|(_, wanted)| *wanted)
+    }
+
+    /// Whether authorizations on file may be told of; a call that only asks what would be is told
+    /// of none (crd.md 3.3).
+    #[must_use]
+    pub fn tells_authorizations(&self) -> bool {
+        self.wants(UNSOLICITED)
     }
 
     /// The references of the context to resources that are not in it, `Type/id` as a rule, those

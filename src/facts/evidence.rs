@@ -294,10 +294,19 @@ pub struct Document {
 /// An authorization in our own store.
 #[derive(Clone, Debug)]
 pub struct Authorization {
-    /// Its number.
-    pub number: Box<str>,
+    /// Its number; `None` where the caller is not to be told.
+    pub number: Option<Box<str>>,
     /// The policy under which it was given.
     pub policy: Box<str>,
     /// When it was given.
     pub source: Source,
+}
+
+impl Authorization {
+    /// The same, for a caller who is not to be told which one it is.
+    #[must_use]
+    pub fn unnamed(self) -> Authorization {
+        let source = Source { resource: "the payer's own file".into(), ..self.source };
+        Authorization { number: None, source, ..self }
+    }
 }

@@ -39,6 +39,8 @@ pub struct Dossier {
     pub gaps: Vec<Gap>,
     /// The orders, each with its coverage.
     pub items: Vec<Item>,
+    /// Whether the caller may be told which authorizations are on file.
+    pub tells_authorizations: bool,
 }
 
 impl Dossier {
@@ -54,12 +56,15 @@ impl Dossier {
         let (mut evidence, gaps) = evidence(pool, subject, Some(claim));
         evidence.mentions = claim::mentions(pool, claim);
         let items = claim::items(pool, claim, subject, plan, as_of);
-        Dossier { patient: subject.patient(pool), evidence, gaps, items }
+        let patient = subject.patient(pool);
+        Dossier { patient, evidence, gaps, items, tells_authorizations: true }
     }
 
-    /// Puts in the authorizations that the payer's own store holds for the member.
+    /// Puts in the authorizations that the payer's own store holds for the member: by name where
+    /// the caller may be told of them, and as what counts in any case.
     pub fn add_authorizations(&mut self, authorizations: Vec<Authorization>) {
-        self.evidence.authorizations.extend(authorizations);
+        let told = |it: Authorization| if self.tells_authorizations { it } else { it.unnamed() };
+        self.evidence.authorizations.extend(authorizations.into_iter().map(told));
     }
 
     /// One case for each item, in the order of the request.
@@ -122,6 +127,7 @@ pub struct HookFile<'d> {
     beside: Vec<usize>,
     encounter: Option<usize>,
     dispatch: Option<Dispatch<'d>>,
+    tells_authorizations: bool,
 }
 
 impl<'d> HookFile<'d> {
@@ -151,7 +157,17 @@ impl<'d> HookFile<'d> {
         let encounter = request.encounter_id.as_ref().and_then(|id| found("Encounter", id));
         let Scope { asked, beside, missing } = Scope::of(&request.context, &pool, &inside);
         let dispatch = Dispatch::of(&request.context);
-        HookFile { pool, asked, subject, missing, beside, encounter, dispatch }
+        let tells_authorizations = request.tells_authorizations();
+        HookFile {
+            pool,
+            asked,
+            subject,
+            missing,
+            beside,
+            encounter,
+            dispatch,
+            tells_authorizations,
+        }
     }
 
     /// The place of the resource into which coverage information about `asked` is put; `None` where
@@ -207,7 +223,9 @@ impl<'d> HookFile<'d> {
             item.order.lines = Arc::clone(&lines);
             item.further.truncate(most_further);
         }
-        Dossier { patient: self.subject.patient(&self.pool), evidence, gaps, items }
+        let patient = self.subject.patient(&self.pool);
+        let tells_authorizations = self.tells_authorizations;
+        Dossier { patient, evidence, gaps, items, tells_authorizations }
     }
 
     /// The patient's visit as an item that asks for nothing: whose member the patient is today.

@@ -98,7 +98,7 @@ impl Telling<'_> {
             date: Some(When::from(shift(self.as_of, -HELD_FOR_DAYS))),
             kind: SourceKind::Payer,
         };
-        Authorization { number: number.into(), policy: self.policy.into(), source }
+        Authorization { number: Some(number.into()), policy: self.policy.into(), source }
     }
 
     /// The entries of a story but `first`.

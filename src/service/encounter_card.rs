@@ -18,7 +18,9 @@ impl Service {
     ///
     /// A visit's hooks ask for nothing (crd.md 3.1).
     pub(super) fn encounter_card(&self, call: &Call<'_, '_>, dossier: &Dossier) -> Option<Shown> {
-        if !call.request.hook.is_of_encounter() || !call.request.wants(Topic::Claim.code()) {
+        let is_wanted =
+            call.request.wants(Topic::Claim.code()) && call.request.tells_authorizations();
+        if !call.request.hook.is_of_encounter() || !is_wanted {
             return None;
         }
         // Of a member who is none any more nothing is said.
@@ -36,7 +38,7 @@ impl Service {
         };
         let mut detail = "Put the number on the claim for the service.\n".to_owned();
         for it in authorizations {
-            let (number, product) = (markdown(&it.fact.number), markdown(self.product(it)));
+            let (number, product) = (markdown(&it.number), markdown(self.product(it)));
             let (first, last) = (it.valid_from, it.valid_to);
             let _ = write!(detail, "\n- **{number}**: {product}, from {first} to {last}");
         }

@@ -126,7 +126,8 @@ impl Service {
         is_first: bool,
     ) -> Judged<'d> {
         let assertion_id = self.world.new_id();
-        let authorized = self.authorized(call.on_file, case, &verdict, call.as_of);
+        let on_file = if call.request.tells_authorizations() { call.on_file } else { &[] };
+        let authorized = self.authorized(on_file, case, &verdict, call.as_of);
         let told = authorized.as_ref();
         let said = self.statement(call, order, case, (&verdict, told), &assertion_id);
         let said = said.filter(|(coverage, it)| {
@@ -185,10 +186,7 @@ impl Service {
         let circumstances = Circumstances {
             date: call.as_of,
             assertion_id,
-            // crd.md 3.3: a call that only asks what would be is never told `satisfied`.
-            authorization: authorized
-                .filter(|_| call.request.wants("unsolicited-determ"))
-                .map(|(number, until)| (number.as_str(), Some(*until))),
+            authorization: authorized.map(|(number, until)| (number.as_str(), Some(*until))),
             asks_documents: call.request.hook.is_primary(),
             performer_asks: policies.judges_site(verdict) && is_performed_elsewhere(case),
             lacks: self.lacks(order, case, verdict),

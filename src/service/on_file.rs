@@ -9,6 +9,7 @@ use crate::terms::{Coding, Day, Npi, System, Truth};
 
 /// An authorization of ours, as a fact, and what it holds for.
 pub(super) struct OnFile {
+    pub(super) number: String,
     pub(super) fact: Authorization,
     pub(super) valid_from: Day,
     pub(super) valid_to: Day,
@@ -32,7 +33,7 @@ impl OnFile {
                 kind: SourceKind::Payer,
             },
             policy: row.policy?.policy_id.into(),
-            number: authorization.number.into(),
+            number: Some(authorization.number.as_str().into()),
         };
         let (valid_from, valid_to) = (authorization.valid_from, authorization.valid_to);
         let key = row.product_key.rsplit_once('|');
@@ -42,7 +43,8 @@ impl OnFile {
         let amount = line.review.and_then(|it| it.quantity).or(line.amount);
         // rulings 23: without an amount that is one.
         let amount = amount.map_or(1.0, |it| it.parse().unwrap_or_default());
-        Some(OnFile { fact, valid_from, valid_to, product, site, amount })
+        let number = authorization.number;
+        Some(OnFile { number, fact, valid_from, valid_to, product, site, amount })
     }
 
     /// Whether it was given for what the order asks for. Under one policy several services may
@@ -146,6 +148,6 @@ impl Service {
                 && it.is_for_site(case, is_judged)
                 && it.is_for_amount(case, judges_amount)
         };
-        on_file.iter().find(covers).map(|it| (it.fact.number.to_string(), it.valid_to))
+        on_file.iter().find(covers).map(|it| (it.number.clone(), it.valid_to))
     }
 }

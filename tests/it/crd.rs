@@ -410,11 +410,20 @@ fn an_authorization_on_file_satisfies_a_later_order() {
         assert_eq!(said(&actions[0], "pa-needed"), ["satisfied"], "{version}");
         assert_eq!(said(&actions[0], "satisfied-pa-id"), numbers, "{version}");
     }
-    // A call that only asks what would be is not told of it.
+    let number = numbers[0].as_str();
     let mut what_if = json(&same_member("crd/approve-all-met", &own));
-    what_if["extension"] = json!({"davinci-crd.configuration": {"unsolicited-determ": false}});
-    let answer = server.sign("2.2", what_if.to_string());
-    assert_eq!(said(&actions(&answer)[0], "pa-needed"), ["auth-needed"]);
+    for (is_told, needed) in [(true, "satisfied"), (false, "auth-needed")] {
+        what_if["extension"] =
+            json!({"davinci-crd.configuration": {"unsolicited-determ": is_told}});
+        for version in VERSIONS {
+            let answer = server.sign(version, what_if.to_string());
+            assert_eq!(said(&actions(&answer)[0], "pa-needed"), [needed], "{version}");
+            // A call that only asks what would be is told of no authorization, in no card either;
+            // whether it is the first dose is open all the same.
+            assert_eq!(answer.text.contains(number), is_told, "{version}: {}", answer.text);
+            assert_eq!(answer.text.contains("an earlier authorization"), !is_told, "{version}");
+        }
+    }
     let second = json(&fixture("crd/review-second-dose"));
     let own = objects(&second).into_iter().find_map(|it| it.get("subscriberId")).unwrap().clone();
     let answer = server.sign("2.2", same_member("crd/review-second-dose", &own));

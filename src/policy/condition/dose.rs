@@ -68,7 +68,11 @@ impl OneDose {
         }
         for known in &scene.case.evidence.authorizations {
             if *known.policy == *scene.policy {
-                perhaps.push(cite(&known.source, format!("authorization {}", known.number)));
+                let says = match &known.number {
+                    Some(number) => format!("authorization {number}"),
+                    None => "an earlier authorization".to_owned(),
+                };
+                perhaps.push(cite(&known.source, says));
             }
         }
         let mut again = Vec::new();

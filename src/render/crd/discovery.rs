@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::cds::UNSOLICITED;
 use crate::ig::CrdVersion;
 use crate::ig::crd::{CONFIGURATION_EXTENSION, Topic, VERSION_EXTENSION};
 
@@ -34,10 +35,6 @@ pub struct ConfigurationOption {
     /// What it does.
     pub description: &'static str,
 }
-
-/// The switch beside `coverage-info` that turns a call into one that only asks what would be; 2.0
-/// does not know it (crd.md 3.2).
-const UNSOLICITED: &str = "unsolicited-determ";
 
 /// The switches of the answers that the services give, each the same at every service (dev-9).
 pub const OPTIONS: &[ConfigurationOption] = &[
@@ -111,6 +108,7 @@ fn service(version: CrdVersion, service: &Service<'_>) -> Value {
         let mut options: Vec<Value> = service.options.iter().map(option).collect();
         let speaks_of_coverage =
             service.options.iter().any(|option| option.topic == Topic::CoverageInfo);
+        // Beside `coverage-info`; 2.0 does not know it (crd.md 3.2).
         if speaks_of_coverage && version.knows_unsolicited() {
             options.push(json!({
                 "code": UNSOLICITED,

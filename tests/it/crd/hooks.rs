@@ -404,10 +404,12 @@ fn a_visit_lists_the_authorizations_on_file_and_asks_for_nothing() {
             assert_eq!(cards.len(), 1, "{version} {hook}");
             assert!(cards[0]["detail"].as_str().unwrap().contains(&number), "{version} {hook}");
             assert!(actions(&server.fire(version, hook, visit(hook))).is_empty());
-            let mut silent = parsed(&visit(hook));
-            silent["extension"] = json!({"davinci-crd.configuration": {"claim": false}});
-            let answer = server.fire(version, hook, silent.to_string()).good();
-            assert_eq!(answer["cards"], json!([]), "{version} {hook}");
+            for switch in ["claim", "unsolicited-determ"] {
+                let mut silent = parsed(&visit(hook));
+                silent["extension"] = json!({"davinci-crd.configuration": {switch: false}});
+                let answer = server.fire(version, hook, silent.to_string()).good();
+                assert_eq!(answer["cards"], json!([]), "{version} {hook} {switch}");
+            }
         }
     }
 }
