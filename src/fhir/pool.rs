@@ -39,10 +39,18 @@ impl Entry<'_> {
 #[derive(Debug, Default)]
 pub struct Pool<'d> {
     entries: Vec<Entry<'d>>,
+    by_type: HashMap<Cow<'d, str>, Vec<usize>>,
     by_url: HashMap<String, usize>,
-    by_type_and_id: HashMap<String, usize>,
+    by_type_and_id: HashMap<String, Named>,
     /// The base of resources that come without a URL, where it is known.
     server: Option<String>,
+}
+
+/// The entries of one `Type/id`, contained ones apart.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    first: usize,
+    count: usize,
 }
 
 impl<'d> Pool<'d> {
@@ -67,7 +75,8 @@ impl<'d> Pool<'d> {
         // that came without: `prefetch.patient` beside a searchset that includes the patient.
         let known_local = local
             .as_ref()
-            .and_then(|local| self.by_type_and_id.get(local).copied())
+            .and_then(|local| self.by_type_and_id.get(local))
+            .map(|named| named.first)
             .filter(|place| {
                 full_url.is_none()
                     || self.entries.get(*place).is_some_and(|entry| entry.full_url.is_none())
@@ -83,8 +92,11 @@ impl<'d> Pool<'d> {
             self.by_url.insert(url.clone().into_owned(), place);
         }
         if let Some(local) = local {
-            self.by_type_and_id.entry(local).or_insert(place);
+            let named =
+                self.by_type_and_id.entry(local).or_insert(Named { first: place, count: 0 });
+            named.count += 1;
         }
+        self.by_type.entry(kind.clone()).or_default().push(place);
         self.entries.push(Entry { full_url, node, kind, id, container: None });
         for contained in node.each("contained") {
             let kind = contained.text_of("resourceType").unwrap_or_default();
@@ -92,6 +104,7 @@ impl<'d> Pool<'d> {
             if let Some(id) = &id {
                 self.by_url.insert(format!("{place}#{id}"), self.entries.len());
             }
+            self.by_type.entry(kind.clone()).or_default().push(self.entries.len());
             self.entries.push(Entry {
                 full_url: None,
                 node: contained,
@@ -126,7 +139,13 @@ impl<'d> Pool<'d> {
 
     /// The places of all entries of one resource type.
     pub fn of_type<'p>(&'p self, kind: &'p str) -> impl Iterator<Item = usize> + 'p {
-        self.entries.iter().enumerate().filter(move |(_, entry)| entry.kind == kind).map(|(n, _)| n)
+        self.by_type.get(kind).into_iter().flatten().copied()
+    }
+
+    /// How many entries have this `Type/id`, contained ones not counted.
+    #[must_use]
+    pub fn count_of(&self, local: &str) -> usize {
+        self.by_type_and_id.get(local).map_or(0, |named| named.count)
     }
 
     /// The place of what a FHIR Reference that stands in entry `from` points at.
@@ -156,7 +175,7 @@ impl<'d> Pool<'d> {
             if self.server.as_deref().is_some_and(|server| server != base) {
                 return None;
             }
-            let place = *self.by_type_and_id.get(local)?;
+            let place = self.by_type_and_id.get(local)?.first;
             let has_url = self.entries.get(place).is_none_or(|entry| entry.full_url.is_some());
             return (!has_url).then_some(place);
         }
@@ -167,7 +186,7 @@ impl<'d> Pool<'d> {
             .and_then(base_of)
             .map(|base| format!("{base}{reference}"));
         base.and_then(|url| self.by_url.get(&url).copied())
-            .or_else(|| self.by_type_and_id.get(reference).copied())
+            .or_else(|| self.by_type_and_id.get(reference).map(|named| named.first))
     }
 
     /// The place of what the Reference element `reference` points at.

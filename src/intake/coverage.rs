@@ -47,7 +47,15 @@ pub fn standings(
         let first = usable.remove(0);
         return (CoverageStanding::InForce(first), usable);
     }
-    problems.sort_by_key(|problem| problem.source.is_none());
+    problems.sort_by_key(|problem| match problem.lack {
+        // One that may be in force leaves it open whether the member is covered (rulings 26).
+        CoverageLack::Unclear
+        | CoverageLack::DayUnclear
+        | CoverageLack::Unread
+        | CoverageLack::Person => 0,
+        CoverageLack::NotInForce | CoverageLack::NoMember => 1,
+        CoverageLack::NotOurs => 2,
+    });
     let none = || Unusable::nothing("the request has no Coverage that can be read");
     let problem = problems.into_iter().next().unwrap_or_else(none);
     (CoverageStanding::Unusable(problem), Vec::new())

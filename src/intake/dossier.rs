@@ -24,6 +24,9 @@ use crate::terms::{Day, When};
 /// Under how many usable coverages an order of a hook is judged beside the first; a member has one
 /// as a rule.
 const MOST_FURTHER: usize = 7;
+/// How often orders of a hook are judged at most, each under each of its coverages: what is judged
+/// looks at every record.
+const MOST_JUDGINGS: usize = 200;
 
 /// The facts of one request.
 #[derive(Debug)]
@@ -215,8 +218,10 @@ impl<'d> HookFile<'d> {
         });
         let lines: Arc<[Line]> =
             items.iter().map(|item| as_line(&item.order)).chain(beside).collect();
+        let most_further = (MOST_JUDGINGS / items.len().max(1)).saturating_sub(1);
         for item in &mut items {
             item.order.lines = Arc::clone(&lines);
+            item.further.truncate(most_further);
         }
         let patient = self.subject.patient(&self.pool);
         let tells_authorizations = self.tells_authorizations;
@@ -309,13 +314,16 @@ impl<'d> HookFile<'d> {
     /// The coverages that the order names, else all that came with the call.
     #[must_use]
     pub fn coverages(&self, order: usize) -> Vec<usize> {
-        let named = self.pool.entry(order).map(|entry| entry.node.each("insurance"));
-        let named: Vec<usize> = named
-            .into_iter()
-            .flatten()
-            .filter_map(|reference| self.pool.follow(reference, order))
-            .collect();
+        let named = self.named_coverages(order);
         if named.is_empty() { self.pool.of_type("Coverage").collect() } else { named }
+    }
+
+    /// The coverages that the order names, as far as they are here.
+    #[must_use]
+    pub fn named_coverages(&self, order: usize) -> Vec<usize> {
+        let named = self.pool.entry(order).map(|entry| entry.node.each("insurance"));
+        let named = named.into_iter().flatten();
+        named.filter_map(|reference| self.pool.follow(reference, order)).collect()
     }
 }
 

@@ -73,6 +73,28 @@ impl Gathered {
         file.asked.iter().any(|asked| self.unread_coverage(file, asked.place).is_some())
     }
 
+    /// Whether coverages of the patient could not be read, and the order at `place` names none that
+    /// was: then one that was read and is not in force says nothing of the others.
+    #[must_use]
+    pub fn may_hide_another_coverage(&self, file: &HookFile<'_>, place: usize) -> bool {
+        self.lacks_coverages() && file.named_coverages(place).is_empty()
+    }
+
+    /// Why the product of the order at `place` is not known: the order names it by a reference that
+    /// could not be read.
+    #[must_use]
+    pub fn unread_product(&self, file: &HookFile<'_>, place: usize) -> Option<&Unread> {
+        let unread = self.lacks("Medication")?;
+        let reference = file.pool.entry(place)?.node.get("medicationReference")?;
+        file.pool.follow(reference, place).is_none().then_some(unread)
+    }
+
+    /// Whether a Coverage could not be read.
+    #[must_use]
+    pub fn lacks_coverages(&self) -> bool {
+        self.lacks("Coverage").is_some()
+    }
+
     /// The coverage that the order at `place` names, where it could not be read; or one that was,
     /// and who pays by it could not.
     fn unread_coverage(&self, file: &HookFile<'_>, place: usize) -> Option<Unusable> {

@@ -126,10 +126,23 @@ fn check_member(item: &mut Item, held: &Held, plan: &Plan, is_whole: bool) {
         let why = "the payer holds more claims of the member than are looked at by itself";
         Err((CoverageLack::Person, why.to_owned()))
     };
+    // What is held is one member's: of another one that a coverage names nothing is known here.
+    let is_other = |membership: &Membership| {
+        membership.member_id.as_deref().unwrap_or_default() != held.member_id
+    };
+    let names_another = item.further.iter().any(is_other);
     // One that is not borne out says nothing beside one that counts.
     item.further.retain_mut(|membership| check(membership).is_ok());
     let CoverageStanding::InForce(membership) = &mut item.coverage else { return };
     if let Err((lack, why)) = check(membership) {
+        // crd.md 3.9: the member may be found by the other id.
+        let (lack, why) = match lack {
+            CoverageLack::NoMember | CoverageLack::NotInForce if names_another => {
+                let why = format!("{why}, and another coverage names another member");
+                (CoverageLack::Unclear, why)
+            }
+            lack => (lack, why),
+        };
         let source = Some(membership.source.clone());
         item.coverage = if item.further.is_empty() {
             CoverageStanding::Unusable(Unusable { why, lack, source })

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::facts::{Answer, ConditionLink, FactId, Source, SourceKind, Value};
-use crate::fhir::{Entry, Node, Pool};
+use crate::fhir::{Entry, Kind, Node, Pool};
 use crate::terms::id::NpiError;
 use crate::terms::{Coding, Concept, Npi, Span, System, When};
 
@@ -86,10 +86,12 @@ pub fn span(node: Option<Node<'_>>) -> Span {
 #[must_use]
 pub fn is_readable_period(node: Option<Node<'_>>) -> bool {
     let Some(node) = node else { return true };
-    ["start", "end"].iter().all(|name| match node.get(name) {
-        Some(date) => when(Some(date)).is_some(),
-        None => node.get(&format!("_{name}")).is_none(),
-    })
+    let is_period = node.kind() == Kind::Object;
+    is_period
+        && ["start", "end"].iter().all(|name| match node.get(name) {
+            Some(date) => when(Some(date)).is_some(),
+            None => node.get(&format!("_{name}")).is_none(),
+        })
 }
 
 /// The value of `extension` with a URL that ends in `name`, if there is one.

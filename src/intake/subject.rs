@@ -110,12 +110,9 @@ fn is_of_one_server(pool: &Pool<'_>, reference: &str, from: usize, patient: usiz
     if let (Some(of_record), Some(of_patient)) = (base(home), base(patient)) {
         return of_record == of_patient;
     }
-    let same_id = |place: &usize| {
-        pool.entry(*place).is_some_and(|entry| {
-            entry.container.is_none() && entry.id.as_deref() == reference.rsplit('/').next()
-        })
-    };
-    pool.of_type("Patient").filter(same_id).count() < 2
+    let reference = reference.split("/_history/").next().unwrap_or_default();
+    let id = reference.rsplit('/').next().unwrap_or_default();
+    pool.count_of(&format!("Patient/{id}")) < 2
 }
 
 /// The base URL of the server that an entry comes from, if its full URL says so.

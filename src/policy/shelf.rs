@@ -207,6 +207,13 @@ impl Shelf {
         clauses.into_iter().any(|clause| matches!(clause.condition, Condition::SiteInRegistry(_)))
     }
 
+    /// Whether the amount was judged by a clause of its own.
+    #[must_use]
+    pub fn judges_amount(&self, verdict: &Verdict) -> bool {
+        let clauses = self.text_of(verdict).into_iter().flat_map(|text| &text.clauses);
+        clauses.into_iter().any(|clause| matches!(clause.condition, Condition::OneDose(_)))
+    }
+
     /// The text of the edition that judged.
     fn text_of(&self, verdict: &Verdict) -> Option<&Text> {
         let id = verdict.policy.as_ref()?;

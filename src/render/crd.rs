@@ -19,8 +19,11 @@ pub use coverage_information::{
     Contact, Coverage, CoverageInformation, Detail, DocNeeded, DocPurpose, Documents, InfoNeeded,
     OneOrMore, PaNeeded, Reason, ReasonCode,
 };
-pub use from_verdict::{Circumstances, WithoutPolicy, coverage_information, without_coverage};
+pub use from_verdict::{
+    Circumstances, WithoutPolicy, coverage_information, unread_product, without_coverage,
+};
 
+use super::echo::About;
 use super::{RenderError, echo};
 use crate::ig::CrdVersion;
 
@@ -31,6 +34,8 @@ pub struct HookAnswer<'a> {
     pub version: CrdVersion,
     /// The plan's name as it stands on the member's card: the label of every card's source.
     pub payer: &'a str,
+    /// The base of the client's FHIR server, if the call names it.
+    pub server: Option<&'a str>,
     /// The orders that get coverage information.
     pub orders: Vec<OrderAnswer<'a>>,
     /// The cards.
@@ -99,12 +104,12 @@ pub fn response(answer: &HookAnswer<'_>) -> Result<String, RenderError> {
 pub fn is_no_news(
     version: CrdVersion,
     order: &str,
-    coverage: &str,
+    about: About<'_>,
     information: &CoverageInformation,
 ) -> bool {
-    let present = echo::coverage_information(order, coverage);
+    let present = echo::coverage_information(order, about);
     let mut present = present.iter().filter_map(|text| serde_json::from_str(text).ok());
-    let ours = || substance(information.extension(version, coverage));
+    let ours = || substance(information.extension(version, about.coverage));
     present.next().is_some_and(|it| substance(it) == ours()) && present.next().is_none()
 }
 
@@ -122,8 +127,9 @@ fn substance(mut extension: serde_json::Value) -> serde_json::Value {
 fn action(answer: &HookAnswer<'_>, order: &OrderAnswer<'_>) -> Result<Action, RenderError> {
     let mut resource = order.order.to_owned();
     for (coverage, information) in &order.said {
+        let about = About { coverage, server: answer.server };
         let extension = information.extension(answer.version, coverage).to_string();
-        resource = echo::with_coverage_information(&resource, coverage, &extension)
+        resource = echo::with_coverage_information(&resource, about, &extension)
             .map_err(|source| RenderError::Echo { order: order.reference.to_owned(), source })?;
     }
     Ok(Action {

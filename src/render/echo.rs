@@ -23,10 +23,31 @@ pub enum EchoError {
     Extension,
 }
 
+/// A Coverage on the client's system, by every name that means it there.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// The reference to it, `Coverage/c1`.
+    pub coverage: &'a str,
+    /// The base of the client's FHIR server, if it is known: an absolute reference below it means
+    /// the same.
+    pub server: Option<&'a str>,
+}
+
+impl About<'_> {
+    fn is_named_by(self, reference: &str) -> bool {
+        // A version of the Coverage is the same Coverage.
+        let reference = reference.split("/_history/").next().unwrap_or(reference);
+        let below = |server: &str| {
+            let local = reference.strip_prefix(server.trim_end_matches('/'))?.strip_prefix('/')?;
+            (local == self.coverage).then_some(())
+        };
+        reference == self.coverage || self.server.and_then(below).is_some()
+    }
+}
+
 /// The text of `order` with `extension` in its root `extension` array.
 ///
-/// `extension` is the JSON text of one coverage-information extension about the Coverage that
-/// `coverage` names.
+/// `extension` is the JSON text of one coverage-information extension about the Coverage `about`.
 /// Coverage information about the same Coverage that is there already is replaced; what other
 /// payers said stays (crd.md 3.5).
 ///
@@ -34,7 +55,7 @@ pub enum EchoError {
 /// The order is not a JSON object, or its `extension` is of another kind.
 pub fn with_coverage_information(
     order: &str,
-    coverage: &str,
+    about: About<'_>,
     extension: &str,
 ) -> Result<String, EchoError> {
     let order = order.strip_prefix('\u{feff}').unwrap_or(order);
@@ -56,26 +77,25 @@ pub fn with_coverage_information(
         return Err(EchoError::Extension);
     }
     let mut parts: Vec<&str> =
-        array.items().filter(|item| !says_of(*item, coverage)).map(Node::raw).collect();
+        array.items().filter(|item| !says_of(*item, about)).map(Node::raw).collect();
     parts.push(extension);
     splice(order, array.span(), &format!("[{}]", parts.join(",")))
 }
 
-/// The texts of the coverage information about `coverage` that stands in `order` already.
+/// The texts of the coverage information about a Coverage that stands in `order` already.
 #[must_use]
-pub fn coverage_information(order: &str, coverage: &str) -> Vec<String> {
+pub fn coverage_information(order: &str, about: About<'_>) -> Vec<String> {
     let Ok(document) = Document::parse(order.as_bytes(), Rules::Lenient) else { return Vec::new() };
     let extensions = document.root().each("extension");
-    extensions.filter(|item| says_of(*item, coverage)).map(|item| item.raw().to_owned()).collect()
+    extensions.filter(|item| says_of(*item, about)).map(|item| item.raw().to_owned()).collect()
 }
 
-/// Whether an extension is coverage information about `coverage`.
-fn says_of(extension: Node<'_>, coverage: &str) -> bool {
+/// Whether an extension is coverage information about a Coverage.
+fn says_of(extension: Node<'_>, about: About<'_>) -> bool {
     let is_ours = |part: Node<'_>| {
         let reference = part.at(&["valueReference", "reference"]).and_then(Node::text);
-        // A version of the Coverage is the same Coverage.
-        let reference = reference.as_deref().and_then(|it| it.split("/_history/").next());
-        part.text_of("url").as_deref() == Some("coverage") && reference == Some(coverage)
+        part.text_of("url").as_deref() == Some("coverage")
+            && reference.is_some_and(|it| about.is_named_by(&it))
     };
     extension.text_of("url").as_deref() == Some(COVERAGE_INFORMATION)
         && extension.each("extension").any(is_ours)
@@ -95,8 +115,11 @@ mod tests {
 
     const OURS: &str = r#"{"url":"http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-coverage-information","extension":[{"url":"coverage","valueReference":{"reference":"Coverage/c"}},{"url":"covered","valueCode":"covered"}]}"#;
 
+    const ABOUT: About<'static> =
+        About { coverage: "Coverage/c", server: Some("https://ehr.test/r4/") };
+
     fn echo(order: &str) -> String {
-        with_coverage_information(order, "Coverage/c", OURS).unwrap()
+        with_coverage_information(order, ABOUT, OURS).unwrap()
     }
 
     /// The tokens of a JSON text: everything but the white space between them.
@@ -149,8 +172,19 @@ mod tests {
         assert!(!echoed.contains("conditional"));
         assert_eq!(echoed.matches(OURS).count(), 1);
         assert_eq!(echo(&echoed), echoed);
-        let version = old.replace("Coverage/c", "Coverage/c/_history/3");
-        assert_eq!(echo(&format!(r#"{{"extension":[{version}]}}"#)), echo("{}"));
+        for same in [
+            "Coverage/c/_history/3",
+            "https://ehr.test/r4/Coverage/c",
+            "https://ehr.test/r4/Coverage/c/_history/3",
+        ] {
+            let same = old.replace("Coverage/c", same);
+            assert_eq!(echo(&format!(r#"{{"extension":[{same}]}}"#)), echo("{}"));
+        }
+        for other in ["https://ehr.test/r4/Coverage/c2", "https://other.test/r4/Coverage/c"] {
+            let other = old.replace("Coverage/c", other);
+            let echoed = echo(&format!(r#"{{"extension":[{other}]}}"#));
+            assert!(echoed.contains(&other) && echoed.contains(OURS), "{echoed}");
+        }
     }
 
     #[test]
@@ -169,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_cannot_hold_an_extension_is_refused() {
-        let refused = |order| with_coverage_information(order, "Coverage/c", OURS).unwrap_err();
+        let refused = |order| with_coverage_information(order, ABOUT, OURS).unwrap_err();
         assert_eq!(refused("[1]"), EchoError::Shape);
         assert_eq!(refused("{"), EchoError::Json);
         assert_eq!(refused(r#"{"extension":"x"}"#), EchoError::Extension);

@@ -13,7 +13,7 @@ use crate::hooks;
 use crate::ig::CrdVersion;
 use crate::intake::coverage::is_ours;
 use crate::intake::dossier::HookFile;
-use crate::intake::gathered::received;
+use crate::intake::gathered::{Gathered, received};
 use crate::render::RenderError;
 use crate::render::crd::{self, Card, HookAnswer, OrderAnswer};
 
@@ -100,7 +100,7 @@ impl Service {
         }
         check_orders(version, &request, &file)?;
         if !gathered.hides_coverage(&file) {
-            self.check_coverage(version, hook, &file)?;
+            self.check_coverage(version, hook, &file, &gathered)?;
         }
         let now = self.world.now();
         let as_of = day_of(now);
@@ -111,19 +111,21 @@ impl Service {
         }
         let on_hand = self.add_payer_facts(&mut dossier, None).await?;
         let on_file = &on_hand.on_file;
-        let call = Call { version, request: &request, file: &file, on_file, as_of };
+        let gathered = &gathered;
+        let call = Call { version, request: &request, file: &file, gathered, on_file, as_of };
         let judged = self.judge_orders(&call, &dossier);
         let mut cards = self.hook_cards(&call, &judged);
         cards.extend(self.encounter_card(&call, &dossier));
         let (cards, shown) = cards.into_iter().unzip();
-        let response = self.render_hook(version, &judged, cards).map_err(unwritable)?;
+        let server = request.fhir_server.as_deref();
+        let response = self.render_hook(version, server, &judged, cards).map_err(unwritable)?;
         self.keep_call(Answered {
             client,
             service_id: hooks::about(hook).id,
             version,
             hook_instance: request.hook_instance.as_deref(),
             document: &document,
-            gathered: &gathered,
+            gathered,
             inputs: self.inputs(as_of, on_hand.held),
             judged: &judged,
             cards: shown,
@@ -143,6 +145,7 @@ impl Service {
         version: CrdVersion,
         hook: Hook,
         file: &HookFile<'_>,
+        gathered: &Gathered,
     ) -> Result<(), HookCallError> {
         if version == CrdVersion::V2_0 || !hook.is_primary() || file.asked.is_empty() {
             return Ok(());
@@ -164,6 +167,12 @@ impl Service {
         if any_ours {
             return Ok(());
         }
+        if gathered.lacks_coverages() {
+            let text = "the coverages could not all be read, and none of those that were is this \
+                        payer's";
+            let fault = fault(FaultKind::Required, "prefetch.coverage", text);
+            return Err(HookCallError::NoCoverage(fault));
+        }
         let text = "the payor of the Coverage is not this payer: its NPI is looked for";
         Err(HookCallError::NotOurs(fault(FaultKind::Value, "prefetch.coverage", text)))
     }
@@ -171,6 +180,7 @@ impl Service {
     fn render_hook(
         &self,
         version: CrdVersion,
+        server: Option<&str>,
         judged: &[Judged<'_>],
         cards: Vec<Card>,
     ) -> Result<String, ServiceError> {
@@ -194,6 +204,7 @@ impl Service {
         let answer = HookAnswer {
             version,
             payer: &self.rules.plan.name,
+            server,
             orders,
             cards,
             actions_card: telling.as_deref(),

@@ -9,7 +9,7 @@ use super::line::Decision;
 use super::submit_claim::Incoming;
 use super::world::day_of;
 use super::{OnFile, Service, ServiceError};
-use crate::facts::{Case, CoverageStanding};
+use crate::facts::{Case, CoverageStanding, DateOrigin};
 use crate::fhir::{Document, Node, Rules};
 use crate::ig::crd::COVERAGE_INFORMATION;
 use crate::intake::order::{ordered, ordered_amount};
@@ -50,7 +50,23 @@ pub struct Referred {
 }
 
 /// The assertions that the lines of a Claim refer to.
-pub(super) struct Asserted(Vec<(u32, String, Option<StoredAssertion>)>);
+pub(super) struct Asserted(Vec<Reference>);
+
+struct Reference {
+    line: u32,
+    id: String,
+    /// What is on file under it for this client and member.
+    known: Option<StoredAssertion>,
+    /// How much the line asks for.
+    amount: f64,
+}
+
+impl Asserted {
+    /// How much the lines that refer to one assertion ask for together.
+    fn amount_of(&self, id: &str) -> f64 {
+        self.0.iter().filter(|it| it.id == id).map(|it| it.amount).sum()
+    }
+}
 
 impl Service {
     /// Looks up the assertions that the requested orders carry (crd.md 5.4: the order in the Bundle
@@ -69,7 +85,12 @@ impl Service {
                         && !incoming.member.is_empty()
                         && it.assertion.member_id.as_deref() == Some(&incoming.member)
                 });
-                found.push((line.sequence, id, known));
+                found.push(Reference {
+                    line: line.sequence,
+                    id,
+                    known,
+                    amount: billed_amount(line.node),
+                });
             }
         }
         Ok(Asserted(found))
@@ -88,13 +109,13 @@ impl Service {
     ) -> (Decision, Vec<Referred>) {
         let mut decision = decision;
         let mut referred = Vec::new();
-        let own = asserted.0.iter().filter(|(sequence, ..)| *sequence == case.order.sequence);
-        for (sequence, id, known) in own {
+        let own = asserted.0.iter().filter(|it| it.line == case.order.sequence);
+        for Reference { line, id, known, .. } in own {
             let Some(known) = known else {
                 referred.push(Referred::unknown(id));
                 continue;
             };
-            let may_be_certified = kind_of_request(incoming.request, *sequence).may_be_certified();
+            let may_be_certified = kind_of_request(incoming.request, *line).may_be_certified();
             let holds = match &decision {
                 Decision::Certify { .. } | Decision::NotRequired(_) => {
                     Err("the line is answered as favourably without it".to_owned())
@@ -105,7 +126,10 @@ impl Service {
                 Decision::Pend(_) if !may_be_certified => {
                     Err("a person handles this kind of request".to_owned())
                 }
-                Decision::Pend(_) => self.holds(known, (case, verdict), on_file, incoming.as_of),
+                Decision::Pend(_) => {
+                    let amount = asserted.amount_of(id);
+                    self.holds((known, amount), (case, verdict), on_file, incoming.as_of)
+                }
             };
             referred.push(Referred::of(known, &holds));
             if let Ok(why) = holds {
@@ -118,7 +142,7 @@ impl Service {
     /// Whether what was said still holds for the line, and in which words.
     fn holds(
         &self,
-        known: &StoredAssertion,
+        (known, amount): (&StoredAssertion, f64),
         (case, verdict): (Case<'_>, &Verdict),
         on_file: &[OnFile],
         as_of: Day,
@@ -139,9 +163,12 @@ impl Service {
             return Err("the line asks for something else than the order that it was about".into());
         }
         match &known.assertion.said {
-            Said::NoAuth if asks_for_more(known, case) => {
-                Err("the line asks for more than the order that it was about".to_owned())
+            Said::NoAuth if asks_for_more(known, amount, case) => {
+                Err("the Claim asks for more than the order that it was about".to_owned())
             }
+            Said::NoAuth if !is_within(case, said_on, shift(said_on, days)) => Err(format!(
+                "it is of {said_on} and holds for {days} days, and the service is of another day"
+            )),
             Said::NoAuth => Ok(format!(
                 "On {said_on} the plan answered for this order that no prior authorization is \
                  needed; that holds."
@@ -182,13 +209,36 @@ fn is_same_product(known: &StoredAssertion, case: Case<'_>, shelf: &Shelf) -> bo
     products.peek().is_some() && products.all(|it| is_it(&it.concept))
 }
 
-/// Whether a line asks for more than the order that was spoken of; without an amount that is one.
-fn asks_for_more(known: &StoredAssertion, case: Case<'_>) -> bool {
+/// Whether the service, where its day is known, is on one of these days.
+fn is_within(case: Case<'_>, first: Day, last: Day) -> bool {
+    let date = &case.order.service_date;
+    match date.origin {
+        DateOrigin::Item | DateOrigin::Admission | DateOrigin::Order => {
+            first <= date.when.first() && date.when.last() <= last
+        }
+        DateOrigin::Request | DateOrigin::AsOf => true,
+    }
+}
+
+/// How much an item of a Claim asks for; without an amount that is one, and what cannot be read may
+/// be any amount.
+fn billed_amount(item: Node<'_>) -> f64 {
+    let Some(quantity) = item.get("quantity") else { return 1.0 };
+    let value = quantity.get("value").and_then(Node::number);
+    value.and_then(|it| it.parse().ok()).unwrap_or(f64::INFINITY)
+}
+
+/// Whether the lines of a Claim for an order, which ask for `amount` together, ask for more than
+/// was spoken of; without an amount that is one.
+fn asks_for_more(known: &StoredAssertion, amount: f64, case: Case<'_>) -> bool {
     let order = Document::parse(known.assertion.order.as_bytes(), Rules::Lenient).ok();
     let ordered = order.and_then(|order| ordered_amount(order.root())).unwrap_or(1.0);
     let amounts = case.order.amounts.iter().filter(|amount| !amount.is_of_dosage);
     // One that cannot be read may be more.
-    amounts.into_iter().any(|amount| amount.value.parse().map_or(true, |it: f64| it > ordered))
+    amount > ordered
+        || amounts
+            .into_iter()
+            .any(|amount| amount.value.parse().map_or(true, |it: f64| it > ordered))
 }
 
 /// The ids in the coverage information of the order that a line asks for.

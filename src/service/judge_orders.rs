@@ -6,11 +6,13 @@ use crate::facts::{Case, CoverageLack, CoverageStanding, DateOrigin, Membership}
 use crate::ig::CrdVersion;
 use crate::intake::claim::Item;
 use crate::intake::dossier::{Asked, Dossier, HookFile};
+use crate::intake::gathered::Gathered;
 use crate::policy::{Plan, Verdict, evaluate};
 use crate::render::crd::{
     Circumstances, Contact, Coverage, CoverageInformation, InfoNeeded, OneOrMore, Reason,
-    WithoutPolicy, coverage_information, is_no_news, without_coverage,
+    WithoutPolicy, coverage_information, is_no_news, unread_product, without_coverage,
 };
+use crate::render::echo::About;
 use crate::terms::Day;
 
 /// One order of a call under one coverage, judged.
@@ -52,6 +54,8 @@ pub(super) struct Call<'c, 'd> {
     pub(super) version: CrdVersion,
     pub(super) request: &'c HookRequest<'d>,
     pub(super) file: &'c HookFile<'d>,
+    /// What the client's FHIR server gave.
+    pub(super) gathered: &'c Gathered,
     pub(super) on_file: &'c [OnFile],
     pub(super) as_of: Day,
 }
@@ -78,7 +82,7 @@ impl Service {
                 .map(|(_, _, other, _)| other)
                 .filter(|other| answered(**other) == Some(place))
                 .collect();
-            // An Appointment of several orders is answered once.
+            // An Appointment of several orders is answered once, and an order of several.
             if same.first() != Some(&asked) {
                 continue;
             }
@@ -87,12 +91,14 @@ impl Service {
                 verdicts.iter().any(|(_, _, other, it)| other == base && it.policy.is_some())
             });
             let order = Order {
+                judged: asked.place,
                 place,
                 text: entry.node.raw(),
                 reference: entry.name(),
                 goes_with: goes_with.and_then(|it| Some(call.file.pool.entry(it.place)?.name())),
                 open_orders: if same.len() > 1 {
-                    Some(SEVERAL_ORDERS)
+                    let is_one = same.iter().all(|it| it.place == asked.place);
+                    Some(if is_one { SEVERAL_APPOINTMENTS } else { SEVERAL_ORDERS })
                 } else {
                     asked
                         .appointment
@@ -124,8 +130,10 @@ impl Service {
         let authorized = self.authorized(on_file, case, &verdict, call.as_of);
         let told = authorized.as_ref();
         let said = self.statement(call, order, case, (&verdict, told), &assertion_id);
-        let said =
-            said.filter(|(coverage, it)| !is_no_news(call.version, order.text, coverage, it));
+        let said = said.filter(|(coverage, it)| {
+            let about = About { coverage, server: call.request.fhir_server.as_deref() };
+            !is_no_news(call.version, order.text, about, it)
+        });
         let usable = membership(case.coverage).filter(|_| is_first);
         let is_in_force = matches!(case.coverage, CoverageStanding::InForce(it)
             if !has_ended(it, case, call.as_of));
@@ -202,11 +210,18 @@ impl Service {
         let mut information = match case.coverage {
             CoverageStanding::InForce(it) if has_ended(it, case, call.as_of) => {
                 let why = "the coverage is not in force any more";
-                without_coverage(CoverageLack::NotInForce, why, verdict, &circumstances)?
+                let (lack, why) = call.lack_of(order, CoverageLack::NotInForce, why);
+                without_coverage(lack, &why, verdict, &circumstances)?
             }
-            CoverageStanding::InForce(_) => coverage_information(verdict, &circumstances),
+            CoverageStanding::InForce(_) => {
+                match call.gathered.unread_product(call.file, order.judged) {
+                    Some(unread) => unread_product(&unread.why, verdict, &circumstances),
+                    None => coverage_information(verdict, &circumstances),
+                }
+            }
             CoverageStanding::Unusable(unusable) => {
-                without_coverage(unusable.lack, &unusable.why, verdict, &circumstances)?
+                let (lack, why) = call.lack_of(order, unusable.lack, &unusable.why);
+                without_coverage(lack, &why, verdict, &circumstances)?
             }
         };
         if let Some(why) = order.open_orders {
@@ -236,6 +251,8 @@ impl Service {
 
 /// A resource that is answered.
 struct Order<'d> {
+    /// The place of what was judged, which is its order where this is an Appointment.
+    judged: usize,
     place: usize,
     text: &'d str,
     reference: String,
@@ -249,6 +266,10 @@ struct Order<'d> {
 const SEVERAL_ORDERS: &str = "The appointment carries out several orders, which are not covered \
     alike by necessity. Each is answered when it is signed or dispatched.";
 
+/// Why an order for which several Appointments are proposed is not answered as one.
+const SEVERAL_APPOINTMENTS: &str = "Several appointments are proposed for this order, and the day \
+    and the place of each decide. Please book them one by one.";
+
 impl Call<'_, '_> {
     /// Why an Appointment cannot be answered by what it says itself, or by those of its orders that
     /// are here: others are not.
@@ -259,6 +280,17 @@ impl Call<'_, '_> {
             "The appointment carries out an order that did not come with the call and could not \
              be read. It is answered when it is signed or dispatched.",
         )
+    }
+
+    /// What a coverage lacks: where others could not be read, that this one is not in force does not
+    /// say that the member is not covered (crd.md 3.9).
+    fn lack_of(&self, order: &Order<'_>, lack: CoverageLack, why: &str) -> (CoverageLack, String) {
+        let is_certain = matches!(lack, CoverageLack::NotInForce | CoverageLack::NoMember);
+        if is_certain && self.gathered.may_hide_another_coverage(self.file, order.judged) {
+            (CoverageLack::Unread, format!("{why}, and other coverages could not be read"))
+        } else {
+            (lack, why.to_owned())
+        }
     }
 
     /// Whether a reference leads to a Coverage on the client's system, as far as it came with the

@@ -56,6 +56,9 @@ pub(super) struct StoredLine {
     /// The NPI of the one place where the service is to be given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) site: Option<String>,
+    /// How much was asked for, as a decimal; without it that is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) amount: Option<String>,
     /// The number of an authorization of ours that the line had before, or that it renews.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) previous: Option<String>,
@@ -121,6 +124,7 @@ impl StoredLine {
             similar_cases: Vec::new(),
             documents: Vec::new(),
             site: None,
+            amount: None,
             previous: None,
             assertions: Vec::new(),
             review: None,
@@ -275,6 +279,7 @@ impl JudgedLine {
             documents,
             site: only_site(&case.order.sites, shelf.judges_site(verdict))
                 .map(|npi| npi.to_string()),
+            amount: asked_amount(case),
             previous: None,
             assertions,
             review: None,
@@ -297,6 +302,14 @@ impl JudgedLine {
         };
         Ok(JudgedLine { decision, record })
     }
+}
+
+/// How much is asked for, where one amount is; of several the least, so that no more is taken as
+/// authorized than each of them says.
+fn asked_amount(case: Case<'_>) -> Option<String> {
+    let amounts = case.order.amounts.iter().filter(|amount| !amount.is_of_dosage);
+    let numbers = amounts.filter_map(|amount| amount.value.parse::<f64>().ok());
+    numbers.min_by(f64::total_cmp).map(|it| it.to_string())
 }
 
 /// The one place of the service: the one that is named as such; where a clause judged the place

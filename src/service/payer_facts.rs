@@ -6,7 +6,9 @@ use super::{OnFile, Service, ServiceError};
 use crate::intake::dossier::Dossier;
 use crate::intake::payer::{self, Enrolled, Held, Listed};
 use crate::policy::Plan;
-use crate::store::{ApprovalCount, CaseId, Inputs, PayerFacts, Snapshot, Store};
+use crate::store::{
+    ApprovalCount, AuthorizationRow, CaseId, Inputs, LineRecord, PayerFacts, Snapshot, Store,
+};
 use crate::terms::{Coding, Day, Span, System, When};
 
 /// What the payer held when something was judged.
@@ -19,6 +21,24 @@ pub(super) struct OnHand {
     pub(super) held: Option<Snapshot>,
 }
 
+/// A case that is answered again: what a line was given that is judged again or withdrawn now is no
+/// other request's; what its other lines were given is (rulings 11).
+#[derive(Clone, Copy)]
+pub(super) struct OwnCase<'a> {
+    pub(super) id: &'a CaseId,
+    /// The lines that stay as they are.
+    pub(super) settled: &'a [LineRecord],
+}
+
+impl OwnCase<'_> {
+    fn still_holds(self, row: &AuthorizationRow) -> bool {
+        let is_it = |line: &LineRecord| {
+            line.sequence == row.sequence && line.authorization.as_ref() == Some(&row.authorization)
+        };
+        row.case_id != *self.id || self.settled.iter().any(is_it)
+    }
+}
+
 impl Service {
     /// With what something is judged today.
     pub(super) fn inputs(&self, judged_on: Day, held: Option<Snapshot>) -> Inputs {
@@ -26,12 +46,10 @@ impl Service {
     }
 
     /// Puts what the payer's own store holds into a dossier.
-    ///
-    /// What the case that is judged was given itself is no earlier request's.
     pub(super) async fn add_payer_facts(
         &self,
         dossier: &mut Dossier,
-        own_case: Option<&CaseId>,
+        own_case: Option<OwnCase<'_>>,
     ) -> Result<OnHand, ServiceError> {
         add_payer_facts(&*self.store, dossier, &self.rules.plan, own_case).await
     }
@@ -59,10 +77,14 @@ pub fn take_held_then(
     own_case: Option<&CaseId>,
 ) -> bool {
     let nothing = || Some((payer::member_id(dossier).to_owned(), PayerFacts::default()));
-    let Some((member_id, facts)) = held.map_or_else(nothing, snapshot::read) else {
+    let Some((member_id, mut facts)) = held.map_or_else(nothing, snapshot::read) else {
         return false;
     };
-    put_in(dossier, plan, facts, member_id, own_case);
+    // Older releases kept what the lines that were judged again had been given, and used none of
+    // what their case had.
+    let counted = |row: &AuthorizationRow| row.sequence != 0 || Some(&row.case_id) != own_case;
+    facts.authorizations.retain(counted);
+    put_in(dossier, plan, facts, member_id);
     true
 }
 
@@ -70,27 +92,21 @@ async fn add_payer_facts(
     store: &dyn Store,
     dossier: &mut Dossier,
     plan: &Plan,
-    own_case: Option<&CaseId>,
+    own_case: Option<OwnCase<'_>>,
 ) -> Result<OnHand, ServiceError> {
     let member_id = payer::member_id(dossier).to_owned();
     // Of a member who is not known nothing is known.
     let npis = if member_id.is_empty() { Vec::new() } else { payer::prescribers(dossier) };
-    let facts = store.payer_facts(&member_id, &npis).await?;
+    let mut facts = store.payer_facts(&member_id, &npis).await?;
+    facts.authorizations.retain(|row| own_case.is_none_or(|own| own.still_holds(row)));
     let approvals = facts.approvals;
     let held = snapshot::snapshot(&member_id, &facts)?;
-    let on_file = put_in(dossier, plan, facts, member_id, own_case);
+    let on_file = put_in(dossier, plan, facts, member_id);
     Ok(OnHand { on_file, approvals, held })
 }
 
-fn put_in(
-    dossier: &mut Dossier,
-    plan: &Plan,
-    facts: PayerFacts,
-    member_id: String,
-    own_case: Option<&CaseId>,
-) -> Vec<OnFile> {
-    let (mut on_file, held) = in_two(facts, member_id);
-    on_file.retain(|it| Some(&it.case_id) != own_case);
+fn put_in(dossier: &mut Dossier, plan: &Plan, facts: PayerFacts, member_id: String) -> Vec<OnFile> {
+    let (on_file, held) = in_two(facts, member_id);
     dossier.add_authorizations(on_file.iter().map(|it| it.fact.clone()).collect());
     dossier.add_payer_facts(&held, plan);
     on_file

@@ -11,6 +11,7 @@ use super::answering::{Refusal, Saying};
 use super::claim_echo::{named_authorization, token};
 use super::line::{StoredLine, is_pended, rests_on, state_of};
 use super::notice::notice;
+use super::payer_facts::OwnCase;
 use super::submit_claim::{Incoming, Said, document_text, submitted, warn_of_script};
 use super::{Service, ServiceError};
 use crate::fhir::{Document, Node, Rules};
@@ -166,7 +167,8 @@ impl Service {
         fates: Fates,
     ) -> Result<Option<String>, ServiceError> {
         let Incoming { request, version, key, .. } = incoming;
-        let on_hand = self.add_payer_facts(&mut dossier, Some(&case.summary.case_id)).await?;
+        let own_case = OwnCase { id: &case.summary.case_id, settled: &fates.settled };
+        let on_hand = self.add_payer_facts(&mut dossier, Some(own_case)).await?;
         let asserted = self.asserted(incoming).await?;
         let said = Said { on_file: &on_hand.on_file, asserted: &asserted };
         let is_judged = |line| fates.judged.contains(&line);

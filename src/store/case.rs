@@ -176,6 +176,8 @@ pub struct AuthorizationRow {
     pub authorization: Authorization,
     /// The case that it belongs to.
     pub case_id: CaseId,
+    /// The line of that case; 0: it was not kept, by an older release.
+    pub sequence: u32,
     /// What it is for.
     pub product_key: String,
     /// The policy that judged.

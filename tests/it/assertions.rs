@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::cards::write_profiles;
@@ -22,7 +23,7 @@ fn member_of(request: &Value) -> String {
 }
 
 /// A hook call of the member of a PAS story, about this order where it is given.
-fn call(hook: &str, pas: &str, order: Option<Value>) -> String {
+pub(crate) fn call(hook: &str, pas: &str, order: Option<Value>) -> String {
     let mut request = json(&fixture(hook));
     let (own, member) = (member_of(&request), member_of(&json(&fixture(pas))));
     if let Some(order) = order {
@@ -32,7 +33,7 @@ fn call(hook: &str, pas: &str, order: Option<Value>) -> String {
 }
 
 /// Signs an order; what was said of it, `pa-needed` and the id of the assertion.
-fn sign(server: &Server, request: String) -> (String, String) {
+pub(crate) fn sign(server: &Server, request: String) -> (String, String) {
     let answer = server.sign("2.2", request).good();
     let order = &answer["systemActions"][0]["resource"];
     let information = extensions(order, "ext-coverage-information");
@@ -42,7 +43,7 @@ fn sign(server: &Server, request: String) -> (String, String) {
     (said("pa-needed", "valueCode"), said("coverage-assertion-id", "valueString"))
 }
 
-fn visit_order() -> Value {
+pub(crate) fn visit_order() -> Value {
     json!({
         "resourceType": "ServiceRequest", "id": "order-visit", "status": "draft",
         "intent": "order", "subject": { "reference": "Patient/pat-1101" },
@@ -51,8 +52,15 @@ fn visit_order() -> Value {
     })
 }
 
+/// A day by its distance from today.
+#[expect(clippy::disallowed_methods, reason = "what is promised holds from the machine's day on")]
+pub(crate) fn days_from_now(days: i64) -> String {
+    let then = Timestamp::now().checked_add(SignedDuration::from_hours(24 * days)).unwrap();
+    then.to_string()[..10].to_owned()
+}
+
 /// A PAS story on another day, whose requested order carries an assertion.
-fn claim(story: &str, assertion: Option<&str>, day: &str) -> String {
+pub(crate) fn claim(story: &str, assertion: Option<&str>, day: &str) -> String {
     let mut bundle = json(&fixture(story));
     let entries = bundle["entry"].as_array_mut().unwrap();
     if story == VISIT {
@@ -64,8 +72,10 @@ fn claim(story: &str, assertion: Option<&str>, day: &str) -> String {
         order["subject"]["reference"] = json!("Patient/pat-1007");
         order.as_object_mut().unwrap().remove("insurance");
         entries.push(json!({ "fullUrl": url, "resource": order }));
-        let item = entries[0]["resource"]["item"][0]["extension"].as_array_mut().unwrap();
-        item.push(json!({
+        let item = &mut entries[0]["resource"]["item"][0];
+        // What was said holds for some time from the day on which it was said.
+        item["servicedDate"] = json!(days_from_now(14));
+        item["extension"].as_array_mut().unwrap().push(json!({
             "url": "http://hl7.org/fhir/us/davinci-pas/StructureDefinition/extension-requestedService",
             "valueReference": { "reference": "ServiceRequest/order-visit" },
         }));
@@ -88,12 +98,12 @@ fn claim(story: &str, assertion: Option<&str>, day: &str) -> String {
 }
 
 /// The review action of the one line.
-fn line_action(answer: &Answer) -> String {
+pub(crate) fn line_action(answer: &Answer) -> String {
     actions(answer).remove(0)
 }
 
 /// The newest case's only line, as its reviewer sees it.
-fn viewed(server: &Server) -> Value {
+pub(crate) fn viewed(server: &Server) -> Value {
     let newest = "SELECT case_id FROM submission ORDER BY submission_id DESC LIMIT 1";
     let case = server.texts(newest).remove(0);
     server.get(&format!("/admin/api/cases/{case}")).good()["lines"][0].clone()
@@ -139,7 +149,7 @@ fn an_assertion_holds_only_while_its_authorization_does() {
 }
 
 /// The profiles with a plan that asks authorization for the visit.
-fn without_free_visits(folder: &Path) {
+pub(crate) fn without_free_visits(folder: &Path) {
     write_profiles(folder, "");
     let plan = folder.join("plans/carepartners-ct.toml");
     let text = fs::read_to_string(&plan).unwrap();

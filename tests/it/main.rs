@@ -47,6 +47,8 @@ mod policy_tools;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod review_command;
 #[cfg(test)]
 mod samples;

@@ -138,7 +138,8 @@ fn sent() -> Vec<(&'static str, String, String)> {
         };
         for (name, information) in hook::all() {
             let extension = information.extension(version, "Coverage/c-1").to_string();
-            let order = echo::with_coverage_information(hook::ORDER, "Coverage/c-1", &extension);
+            let about = echo::About { coverage: "Coverage/c-1", server: None };
+            let order = echo::with_coverage_information(hook::ORDER, about, &extension);
             sent.push((guide, name.to_owned(), order.unwrap()));
         }
     }

@@ -173,6 +173,7 @@ fn without_orders_2_0_shows_no_actions_and_2_2_leaves_them_out() {
         let answer = HookAnswer {
             version,
             payer: "CarePartners of Connecticut",
+            server: None,
             orders: Vec::new(),
             cards: Vec::new(),
             actions_card: Some("unused"),

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::exposure::{Dose, Exposure};
-use crate::facts::{MedicationKind, Product};
+use crate::facts::{MedicationKind, Product, Source};
 use crate::policy::codes::Codes;
 use crate::policy::finding::{Cited, SetAside};
 use crate::policy::scene::{Outcome, Scene, aside, cite, found};
@@ -38,6 +38,13 @@ pub struct OneDose {
 
 fn codes(products: &[Product]) -> impl Iterator<Item = &Coding> {
     products.iter().flat_map(|product| &product.concept.codings)
+}
+
+/// Whether two orders of one type are meant, and not two lines of a Claim, which may name one dose
+/// by two codes, nor an order of another type that goes with the first.
+fn is_order_apart(one: &Source, other: &Source) -> bool {
+    let kind = |source: &Source| source.resource.split('/').next().map(str::to_owned);
+    one.resource != other.resource && kind(one) == kind(other)
 }
 
 impl OneDose {
@@ -179,7 +186,9 @@ impl OneDose {
             });
             if another_day {
                 again.push(cited);
-            } else if codes(&line.products).any(|code| own.contains(&code)) {
+            } else if codes(&line.products).any(|code| own.contains(&code))
+                || is_order_apart(&line.source, &order.source)
+            {
                 unclear.push(cited);
             }
         }

@@ -163,6 +163,23 @@ pub fn without_coverage(
     })
 }
 
+/// What is said of an order whose product could not be read (crd.md 3.9); `why` it could not.
+#[must_use]
+pub fn unread_product(
+    why: &str,
+    verdict: &Verdict,
+    circumstances: &Circumstances<'_>,
+) -> CoverageInformation {
+    let text = format!("What is ordered could not be read from the ordering system: {why}.");
+    CoverageInformation {
+        coverage: Coverage::Indeterminate {
+            why: Reason { code: Some(ReasonCode::Technical), text },
+        },
+        contact: Some(circumstances.contact.clone()),
+        ..said(verdict, circumstances)
+    }
+}
+
 /// What every statement has.
 fn said(verdict: &Verdict, circumstances: &Circumstances<'_>) -> CoverageInformation {
     let link = circumstances.policy_url.filter(|_| verdict.policy.is_some());

@@ -42,14 +42,14 @@ fn bundle(bundle: Node<'_>) -> Sent<'_> {
         resources.filter(|it| it.text_of("resourceType").as_deref() == Some("OperationOutcome"));
     let is_error =
         |issue: Node<'_>| matches!(issue.text_of("severity").as_deref(), Some("error" | "fatal"));
-    if let Some(failed) = outcomes.find(|it| it.each("issue").any(is_error)) {
-        return outcome(failed);
-    }
+    let failed = outcomes.find(|it| it.each("issue").any(is_error)).map(outcome);
     let next = bundle.each("link").find(|link| link.text_of("relation").as_deref() == Some("next"));
-    match next.and_then(|link| link.text_of("url")) {
-        Some(url) => Sent::Page(url),
-        None if bundle.each("entry").next().is_none() => Sent::Nothing,
-        None => Sent::Whole,
+    match (failed, next.and_then(|link| link.text_of("url"))) {
+        (Some(failed @ Sent::Failed { .. }), _) | (Some(failed), None) => failed,
+        // That one thing is not there or not offered does not end what goes on.
+        (_, Some(url)) => Sent::Page(url),
+        (None, None) if bundle.each("entry").next().is_none() => Sent::Nothing,
+        (None, None) => Sent::Whole,
     }
 }
 
@@ -106,9 +106,12 @@ mod tests {
         };
         check(&inside(&outcome("exception")), &Sent::Failed { retry: true });
         check(&inside(&outcome("exception").replace("error", "warning")), &Sent::Whole);
-        check(
-            r#"{"resourceType":"Bundle","link":[{"relation":"next","url":"https://e.test/2"}]}"#,
-            &Sent::Page("https://e.test/2".into()),
-        );
+        let link = r#""link":[{"relation":"next","url":"https://e.test/2"}]"#;
+        let page = Sent::Page("https://e.test/2".into());
+        check(&format!(r#"{{"resourceType":"Bundle",{link}}}"#), &page);
+        let goes_on =
+            |code| inside(&outcome(code)).replacen("\"entry\"", &format!("{link},\"entry\""), 1);
+        check(&goes_on("not-supported"), &page);
+        check(&goes_on("timeout"), &Sent::Failed { retry: true });
     }
 }

@@ -123,9 +123,12 @@ impl Wanted {
         // Some clients send the same under keys of their own (crd.md 7.2).
         let is_known = |key: &str| templates.iter().any(|(known, _)| known == key);
         let others = request.prefetch.iter().filter(|(key, _)| !is_known(key));
+        let mut broken: HashMap<Cow<'_, str>, bool> = HashMap::new();
         for (_, value) in others.clone() {
-            if let (Sent::Page(url), Some(kind)) = (Sent::of(*value), kind_of_entries(*value)) {
-                self.want(Wish::page(&kind, &url));
+            match (Sent::of(*value), kind_of_entries(*value)) {
+                (Sent::Page(url), Some(kind)) => self.want(Wish::page(&kind, &url)),
+                (Sent::Failed { retry }, Some(kind)) => *broken.entry(kind).or_default() |= retry,
+                (_, _) => {}
             }
         }
         let others: HashSet<Cow<'_, str>> =
@@ -136,6 +139,11 @@ impl Wanted {
             let value = value.map(|(_, value)| *value);
             let wish = || Wish::of_template(template, &tokens);
             let Some(value) = value else {
+                // What the client found of it under another key is not all.
+                if let Some(retry) = broken.get(kind) {
+                    self.add_sent(Sent::Failed { retry: *retry }, kind, template, wish);
+                    continue;
+                }
                 let is_open = may_ask && !others.contains(kind);
                 if let Some(wish) = is_open.then(wish).flatten() {
                     self.want_unless_there(wish, pool);
@@ -258,8 +266,8 @@ fn name(node: Node<'_>) -> Option<String> {
 /// The type of what a Bundle's first entry holds: those that match stand before those that go with
 /// them.
 fn kind_of_entries(bundle: Node<'_>) -> Option<Cow<'_, str>> {
-    let mut resources = bundle.each("entry").filter_map(|entry| entry.get("resource"));
-    resources.find_map(|it| it.text_of("resourceType"))
+    let resources = bundle.each("entry").filter_map(|entry| entry.get("resource"));
+    resources.filter_map(|it| it.text_of("resourceType")).find(|kind| kind != "OperationOutcome")
 }
 
 /// The types of what stands under a prefetch key.

@@ -394,6 +394,7 @@ fn authorization_row_from(row: &Row<'_>) -> Result<Option<AuthorizationRow>, Fau
     Ok(Some(AuthorizationRow {
         authorization,
         case_id: row::case_id(row)?,
+        sequence: row::number(row, "line_sequence")?,
         product_key: row::text(row, "product_key")?,
         policy: row::policy(row)?,
         trace: row::text(row, "trace")?,

@@ -105,7 +105,7 @@ fn judgement_of_submission(
     case_id: &CaseId,
     row: &Row<'_>,
 ) -> Result<Judgement, Fault> {
-    // A line that was not judged anew has the trace that it had before.
+    // A line that was not judged anew, or was withdrawn, has the findings that it had before.
     let findings = all(
         connection,
         "SELECT trace FROM answer_line AS line
@@ -114,7 +114,8 @@ fn judgement_of_submission(
              WHERE before.case_id = line.case_id
                AND before.answer_number = line.answer_number - 1
                AND before.line_sequence = line.line_sequence
-               AND before.trace = line.trace)
+               AND coalesce(json_extract(before.trace, '$.item'), before.trace)
+                 = coalesce(json_extract(line.trace, '$.item'), line.trace))
          ORDER BY line_sequence",
         params![case_id.as_str(), row::number(row, "answer_number")?],
         |line| row::text(line, "trace"),

@@ -106,6 +106,35 @@ fn a_coverage_that_could_not_be_read_is_indeterminate_and_no_fault_of_the_caller
     assert_eq!(server.sign("2.0", request.to_string()).good()["systemActions"], json!([]));
 }
 
+// crd.md 3.9
+#[test]
+fn an_order_whose_drug_could_not_be_read_is_not_said_to_name_none() {
+    let with_reference = |ehr: &Ehr| {
+        let mut request = thin(STORY, ehr, &[]);
+        let order = &mut request["context"]["draftOrders"]["entry"][0]["resource"];
+        order.as_object_mut().unwrap().remove("medicationCodeableConcept");
+        order["medicationReference"] = json!({ "reference": "Medication/drug" });
+        request.to_string()
+    };
+    let of_version = [("2.0", "conditional"), ("2.2", "indeterminate")];
+    for trouble in [Trouble::Status(500), Trouble::Hang] {
+        let ehr = broken("Medication/", &trouble);
+        let server = server_for(&ehr, 800);
+        for (version, covered) in of_version {
+            let answer = server.sign(version, with_reference(&ehr));
+            assert_eq!(codes(&answer, "covered"), [covered], "{version}");
+            assert_eq!(codes(&answer, "pa-needed"), [covered], "{version}");
+            let (code, text) = reasons(&answer).remove(0);
+            assert!(text.contains("What is ordered could not be read"), "{text}");
+            assert_eq!(code == "technical", version == "2.2", "{version}");
+        }
+    }
+    // Where there is none, the order does not name it.
+    let ehr = broken("Medication/", &Trouble::Status(404));
+    let answer = server_for(&ehr, 800).sign("2.2", with_reference(&ehr));
+    assert_eq!(codes(&answer, "info-needed"), ["detail-code"]);
+}
+
 #[test]
 fn what_is_not_there_or_not_offered_is_asked_for_as_ever() {
     for status in [400, 404] {

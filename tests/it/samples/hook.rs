@@ -260,6 +260,7 @@ pub(crate) fn answer(
     response(&HookAnswer {
         version,
         payer: "CarePartners of Connecticut",
+        server: None,
         orders: vec![OrderAnswer {
             order: ORDER,
             reference: order,
