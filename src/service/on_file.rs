@@ -110,8 +110,8 @@ const SERVICE_SYSTEMS: &[System] = &[System::Hcpcs, System::Cpt, System::Icd10Pc
 
 impl Service {
     /// The authorization on file that covers an order (rulings 26), its number and its last day:
-    /// given for the same thing, as much of it and the same place, valid on the day of service, and nothing in the
-    /// records speaks against another infusion.
+    /// given for the same thing, as much of it and the same place, valid on the day of service, and
+    /// nothing in the records speaks against another infusion.
     ///
     /// An order that names no day of service is for a day to come.
     pub(super) fn authorized(
