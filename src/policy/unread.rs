@@ -37,6 +37,18 @@ const THERAPY: &[&str] = &[
     "Observation",
     "ServiceRequest",
 ];
+/// Sex and age say whether a state can apply.
+const STATE: &[&str] = &[
+    "Patient",
+    "Condition",
+    "Observation",
+    "Medication",
+    "MedicationRequest",
+    "MedicationStatement",
+    "MedicationAdministration",
+    "MedicationDispense",
+    "Procedure",
+];
 
 impl Condition {
     fn reads(&self) -> Reads {
@@ -65,7 +77,7 @@ impl Condition {
             // That none is on record is known only of a record that was read; one that was given was.
             Condition::OneDose(_) => reads(MEDICATION, true, false),
             // The newest sign decides, and the newest may be the one that was not read.
-            Condition::ExcludedState(_) => reads(THERAPY, true, true),
+            Condition::ExcludedState(_) => reads(STATE, true, true),
             Condition::Measurement(_) => reads(&["Observation"], false, true),
             Condition::AttestedByQuestionnaire(_) => {
                 reads(&["QuestionnaireResponse"], false, false)

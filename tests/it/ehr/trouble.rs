@@ -146,6 +146,20 @@ fn what_is_not_there_or_not_offered_is_asked_for_as_ever() {
     }
 }
 
+// crd.md 3.9
+#[test]
+fn what_sex_and_age_decide_is_not_asked_for_where_the_patient_could_not_be_read() {
+    let ehr = broken("Patient", &Trouble::Status(500));
+    let server = server_for(&ehr, 1000);
+    for version in ["2.0", "2.2"] {
+        let answer = server.sign(version, thin(STORY, &ehr, &[]).to_string());
+        let cards = told(&answer).join("\n");
+        let (asked, unread) = cards.split_once("Not judged").unwrap();
+        assert!(!asked.contains("Not shown yet"), "{version}: {cards}");
+        assert!(unread.contains("(2)") && unread.contains("(L3)"), "{version}: {cards}");
+    }
+}
+
 #[test]
 fn that_no_dose_was_given_is_not_said_where_the_doses_could_not_be_read() {
     for kind in ["MedicationAdministration", "Procedure"] {
