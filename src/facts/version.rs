@@ -10,21 +10,26 @@ impl Observation {
     /// clinical.md 5.2: of one report the newest corrected version holds.
     #[must_use]
     pub fn replaces(&self, old: &Observation) -> bool {
-        let is_corrected =
-            |it: &Observation| matches!(it.status.as_deref(), Some("corrected" | "amended"));
         let date = |it: &Observation| it.issued.or(it.source.date);
         let is_same_report = self.identifiers.iter().any(|it| old.identifiers.contains(it))
             && is_same_test(&self.code, &old.code);
-        if !is_same_report || !is_corrected(self) {
+        if !self.is_correction() || !is_same_report {
             return false;
         }
         match (date(self), date(old)) {
             (Some(new_date), Some(old_date)) => {
                 old_date.on_or_before(new_date) == Truth::Met
-                    && (!is_corrected(old) || old_date.before(new_date) == Truth::Met)
+                    && (!old.is_correction() || old_date.before(new_date) == Truth::Met)
             }
-            (None, _) | (_, None) => !is_corrected(old),
+            (None, _) | (_, None) => !old.is_correction(),
         }
+    }
+
+    /// Whether it is a corrected version of a report that can be told from others.
+    #[must_use]
+    pub fn is_correction(&self) -> bool {
+        let is_corrected = matches!(self.status.as_deref(), Some("corrected" | "amended"));
+        is_corrected && !self.identifiers.is_empty()
     }
 }
 

@@ -274,8 +274,8 @@ impl<'d> ClaimReader<'_, 'd> {
         self.claim.each("careTeam").enumerate().filter(|(_, member)| belongs(member)).collect()
     }
 
-    /// Who prescribes (clinical.md 3): the care team's ordering member, else the requester of the
-    /// requested service, else the only person on the care team, if without any role.
+    /// Who prescribes (clinical.md 3, rulings 24): the care team's ordering member, else the requester
+    /// of the requested service; a member without a role is nobody who orders.
     ///
     /// What the care team states of the requester's specialty counts as the requester's.
     fn prescriber(&self, item: Node<'d>, requester: Option<Prescriber>) -> Option<Prescriber> {
@@ -292,12 +292,8 @@ impl<'d> ClaimReader<'_, 'd> {
         if ordering_ones.any(|other| ordering.and_then(person) != person(other)) {
             return None;
         }
-        let alone = match people.as_slice() {
-            [only] if only.1.get("role").is_none() => Some(only),
-            _ => None,
-        };
         let read = |(index, member): &(usize, Node<'d>)| self.member(*index, *member);
-        let Some(mut requester) = requester else { return ordering.or(alone).and_then(read) };
+        let Some(mut requester) = requester else { return ordering.and_then(read) };
         let same =
             |member: &Prescriber| member.person.is_some() && member.person == requester.person;
         if let Some(other) = ordering.and_then(read).filter(|member| !same(member)) {

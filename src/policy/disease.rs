@@ -142,19 +142,22 @@ impl Disease {
         !is_coded && code.mentions(&self.cancer_words) && !code.mentions(&self.no_cancer_words)
     }
 
-    /// Whether a secondary cancer, or codings in conflict, name another primary beside it.
+    /// Whether a record that says something else, or contradicts itself, names another primary too.
     fn may_be_other_primary(&self, sighting: &Sighting<'_>) -> bool {
         let code = &sighting.condition.code;
         let has_no_site = !self.sites.has(code) && !self.special_sites.has(code);
         let is_mixed = match sighting.class {
-            Class::Conflict | Class::Distant { .. } | Class::Regional | Class::Unspecific => true,
-            Class::Disease
-            | Class::Metastatic
-            | Class::Special
+            Class::Conflict
+            | Class::Distant { .. }
+            | Class::Regional
+            | Class::Unspecific
             | Class::Doubtful
             | Class::InSitu
             | Class::History
-            | Class::Benign
+            | Class::Benign => true,
+            Class::Disease
+            | Class::Metastatic
+            | Class::Special
             | Class::OtherPrimary
             | Class::WordsOnly
             | Class::Unrelated => false,
@@ -505,6 +508,20 @@ impl Disease {
             Some(Extent::NotDistant)
         } else {
             None
+        }
+    }
+
+    /// Whether the value of an Observation is a finding of distant metastasis, in a report that was
+    /// meant.
+    #[must_use]
+    pub fn is_found_distant(&self, observation: &Observation) -> bool {
+        let is_void = ReportStatus::of(observation.status.as_deref()) == ReportStatus::Void;
+        match &observation.value.value {
+            Value::Coded(concept) => !is_void && self.distant_finding.has(concept),
+            Value::Boolean(found) => {
+                *found && !is_void && self.distant_finding.has(&observation.code)
+            }
+            Value::None | Value::Text(_) | Value::Quantity { .. } => false,
         }
     }
 

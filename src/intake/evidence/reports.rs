@@ -103,7 +103,8 @@ fn results_of(pool: &Pool<'_>, place: usize, element: &str) -> BTreeSet<usize> {
 pub(super) fn without_replaced(observations: &mut Vec<Observation>, gaps: &mut Vec<Gap>) {
     let all = std::mem::take(observations);
     let is_whole = |it: &Observation| !it.identifiers.is_empty() && it.components.is_empty();
-    let versions: Vec<Observation> = all.iter().filter(|it| is_whole(it)).cloned().collect();
+    let is_version = |it: &&Observation| is_whole(it) && it.is_correction();
+    let versions: Vec<Observation> = all.iter().filter(is_version).cloned().collect();
     for observation in all {
         if is_whole(&observation) && versions.iter().any(|other| other.replaces(&observation)) {
             let why = "replaced by a newer version of the same report".into();

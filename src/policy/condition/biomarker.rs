@@ -3,8 +3,6 @@
 //! `no variant OR (EXISTS drug: failed) OR (FORALL drugs: contraindicated)`, in Kleene logic: an
 //! unknown biomarker is not an absent one, and a therapy that failed needs no biomarker.
 
-use std::collections::HashSet;
-
 use serde::Deserialize;
 
 use super::exposure::Dose;
@@ -92,10 +90,10 @@ impl BiomarkerOrTherapy {
     fn results(&self, scene: &Scene<'_>) -> Results {
         let evidence = scene.case.evidence;
         let mut results = Results::default();
-        let superseded = self.superseded(&evidence.observations);
+        let corrections: Vec<&Observation> =
+            evidence.observations.iter().filter(|it| it.is_correction()).collect();
         for observation in &evidence.observations {
-            let is_old = superseded.contains(&observation.id.0);
-            self.hear(observation, is_old, scene, &mut results);
+            self.hear(observation, &corrections, scene, &mut results);
         }
         self.hear_orders(scene, &mut results);
         for condition in &evidence.conditions {
@@ -136,7 +134,7 @@ impl BiomarkerOrTherapy {
     fn hear(
         &self,
         observation: &Observation,
-        is_old: bool,
+        corrections: &[&Observation],
         scene: &Scene<'_>,
         results: &mut Results,
     ) {
@@ -154,9 +152,18 @@ impl BiomarkerOrTherapy {
             ReportStatus::Open => return results.suspect.push(cited("a report that is not final")),
             ReportStatus::Final => {}
         }
-        if is_old {
-            results.set_aside.push(aside(source, "replaced by a newer version of the same report"));
-            return;
+        match self.corrected(observation, corrections) {
+            Corrected::No => {}
+            Corrected::Replaced => {
+                let why = "replaced by a newer version of the same report";
+                return results.set_aside.push(aside(source, why));
+            }
+            Corrected::Perhaps if reading == Reading::Negative => {
+                return results.open.push(cited("negative, in a report that was corrected since"));
+            }
+            Corrected::Perhaps => {
+                return results.suspect.push(cited("a report that was corrected since"));
+            }
         }
         if concerns_other_tumour(observation, scene) {
             results.set_aside.push(aside(source, "about another tumour"));
@@ -224,29 +231,36 @@ fn focus_is_unclear(observation: &Observation, scene: &Scene<'_>) -> bool {
         && scene.picture.concerns(observation) != Truth::Met
 }
 
+/// What newer versions of its report make of a result.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Corrected {
+    /// It stands.
+    No,
+    /// A newer version says what holds of the same.
+    Replaced,
+    /// A newer version says something else, and perhaps of the same.
+    Perhaps,
+}
+
 impl BiomarkerOrTherapy {
-    /// Versions of one report share a business identifier; the newest one stands for all.
+    /// What `corrections` make of a result (clinical.md 5.2: of one report the newest version holds).
     ///
-    /// The variants of one report may share its identifier too: they are versions of each other
-    /// only if they name the same gene and change.
-    fn superseded(&self, observations: &[Observation]) -> HashSet<usize> {
-        let read: Vec<&Observation> = observations
-            .iter()
-            .filter(|it| !it.identifiers.is_empty() && self.assay.read(it) != Reading::Other)
-            .collect();
-        let mut old = HashSet::new();
-        for (place, one) in read.iter().enumerate() {
-            for other in read.iter().skip(place + 1) {
-                if self.assay.what_is_named(one) != self.assay.what_is_named(other) {
-                    continue;
-                }
-                match (one.replaces(other), other.replaces(one)) {
-                    (true, false) => old.insert(other.id.0),
-                    (false, true) => old.insert(one.id.0),
-                    (true, true) | (false, false) => false,
-                };
-            }
+    /// Versions of one report share a business identifier, and the variants of one report may share
+    /// it too: what names the same gene and change is a version of the same; what names another
+    /// change of the gene may be one, and what names another gene is none.
+    fn corrected(&self, result: &Observation, corrections: &[&Observation]) -> Corrected {
+        let newer: Vec<&Observation> =
+            corrections.iter().copied().filter(|it| it.replaces(result)).collect();
+        if newer.is_empty() {
+            return Corrected::No;
         }
-        old
+        let named = self.assay.what_is_named(result);
+        if newer.iter().any(|it| self.assay.what_is_named(it) == named) {
+            Corrected::Replaced
+        } else if newer.iter().any(|it| self.assay.may_be_about_gene(it)) {
+            Corrected::Perhaps
+        } else {
+            Corrected::No
+        }
     }
 }

@@ -252,7 +252,7 @@ fn weigh(scene: &Scene<'_>) -> Scales {
 fn weigh_remissions(scene: &Scene<'_>, scales: &mut Scales) {
     let sightings = &scene.picture.sightings;
     let is_metastasis = |seen: &Sighting<'_>| {
-        matches!(seen.class, Class::Distant { .. } | Class::Metastatic)
+        matches!(seen.class, Class::Distant { .. } | Class::Metastatic | Class::Unspecific)
             && scene.picture.originates(seen) == Truth::Met
     };
     let has_active =

@@ -127,10 +127,15 @@ impl<'c> Exposure<'c> {
         self.given().filter_map(|found| found.record.taken.start).min_by_key(|date| date.first())
     }
 
-    /// Whether one of the records says that it was stopped, or completed with an end.
+    /// Whether a course was stopped in which an event may lie, and none goes on.
     #[must_use]
-    pub fn is_discontinued(&self) -> bool {
-        self.given().any(|found| found.record.status.as_deref() == Some("stopped"))
+    pub fn is_discontinued(&self, event: When, window_days: i64, scene: &Scene<'_>) -> bool {
+        let may_hold = |found: &Use<'_>| {
+            let timing = course(found.record, event, window_days, FirstDay::Counts, scene);
+            matches!(timing, Timing::During | Timing::Unknown)
+        };
+        self.given()
+            .any(|found| found.record.status.as_deref() == Some("stopped") && may_hold(found))
             && !self.given().any(|found| {
                 matches!(found.record.status.as_deref(), Some("active" | "in-progress"))
             })

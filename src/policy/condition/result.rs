@@ -207,6 +207,16 @@ impl Assay {
         names
     }
 
+    /// Whether an Observation may be about the gene: it names that gene, or none by a code.
+    #[must_use]
+    pub fn may_be_about_gene(&self, observation: &Observation) -> bool {
+        let parts = self.parts(&observation.components);
+        let mut names = observation.components.iter();
+        parts.gene
+            || parts.gene_in_words
+            || !names.any(|component| self.gene_component.has(&component.code))
+    }
+
     /// The call of the Observation: all that value and interpretation say, if they agree.
     fn call(&self, observation: &Observation) -> Word {
         let mut words = vec![self.answer(&observation.value)];

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::facts::Site;
 use crate::policy::codes::Codes;
 use crate::policy::finding::Cited;
-use crate::policy::scene::{Outcome, Scene, aside, cite, found};
+use crate::policy::scene::{Outcome, Scene, cite, found};
 use crate::terms::Concept;
 
 /// A place in the policy's registry, and a setting.
@@ -58,7 +58,6 @@ impl SiteInRegistry {
         let named: Vec<&Site> = order.sites.iter().filter(|site| site.is_named_as_site).collect();
         let sites = if named.is_empty() { order.sites.iter().collect() } else { named };
         let (mut listed, mut unlisted) = (Vec::new(), Vec::new());
-        let mut set_aside = Vec::new();
         for site in sites {
             let name = site.name.as_deref().unwrap_or("a place without a name");
             match site.npi {
@@ -69,13 +68,14 @@ impl SiteInRegistry {
                     }
                     None => unlisted.push(cite(&site.source, format!("{name} (NPI {npi})"))),
                 },
-                Some(Err(error)) => set_aside.push(aside(&site.source, error.to_string())),
+                // clinical.md 3: a wrong number is an error of the data, and yet a place is named.
+                Some(Err(error)) => unlisted.push(cite(&site.source, format!("{name}: {error}"))),
                 None => unlisted.push(cite(&site.source, format!("{name}, without an NPI"))),
             }
         }
         let settings_conflict = !right.is_empty() && !unclear.is_empty();
         let sites_conflict = !listed.is_empty() && !unlisted.is_empty();
-        let outcome = if settings_conflict || sites_conflict {
+        if settings_conflict || sites_conflict {
             let all: Vec<Cited> =
                 listed.into_iter().chain(unlisted).chain(right).chain(unclear).collect();
             scene.judge("conflict", &found(&all), all)
@@ -90,8 +90,7 @@ impl SiteInRegistry {
             scene.judge("setting", &found(&all), all)
         } else {
             Outcome::met(listed.into_iter().chain(right).collect())
-        };
-        outcome.without(set_aside)
+        }
     }
 }
 

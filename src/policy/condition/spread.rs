@@ -1,6 +1,7 @@
 //! New metastasis under treatment (rulings 20).
 
 use super::exposure::{Exposure, Timing};
+use crate::facts::Stage;
 use crate::policy::disease::{Class, Extent, Sighting};
 use crate::policy::scene::Scene;
 use crate::policy::standing::Standing;
@@ -75,14 +76,25 @@ impl StageRise {
 fn metastasis_before(day: When, scene: &Scene<'_>) -> bool {
     let not_after =
         |date: Option<When>| date.is_none_or(|date| date.on_or_before(day) != Truth::NotMet);
+    let observations = &scene.case.evidence.observations;
+    // A stage in a diagnosis is as old as the Observations that it was taken from, if it names any.
+    let is_staged_before = |stage: &Stage| {
+        let named = observations.iter().filter(|it| stage.assessments.contains(&it.id));
+        let mut dates = named.map(|it| it.source.date).peekable();
+        scene.disease.extent(&stage.summary) == Some(Extent::Distant)
+            && (dates.peek().is_none() || dates.any(not_after))
+    };
     let by_condition = scene.picture.sightings.iter().any(|seen| {
-        matches!(seen.class, Class::Metastatic | Class::Distant { .. } | Class::Unspecific)
-            && !matches!(seen.standing, Standing::Refuted | Standing::EnteredInError)
-            && not_after(seen.condition.onset.or(seen.condition.source.date))
+        let is_metastasis =
+            matches!(seen.class, Class::Metastatic | Class::Distant { .. } | Class::Unspecific)
+                && not_after(seen.condition.onset.or(seen.condition.source.date));
+        !matches!(seen.standing, Standing::Refuted | Standing::EnteredInError)
+            && (is_metastasis || seen.condition.stages.iter().any(is_staged_before))
     });
     by_condition
-        || scene.case.evidence.observations.iter().any(|observation| {
-            scene.disease.extent_observed(observation) == Some(Extent::Distant)
-                && not_after(observation.source.date)
+        || observations.iter().any(|observation| {
+            let is_distant = scene.disease.extent_observed(observation) == Some(Extent::Distant)
+                || scene.disease.is_found_distant(observation);
+            is_distant && not_after(observation.source.date)
         })
 }

@@ -29,6 +29,8 @@ pub struct ExcludedState {
     pub diagnoses: Codes,
     /// Diagnoses that leave open whether it goes on.
     pub unclear_diagnoses: Codes,
+    /// Diagnoses that say that it has ended: whoever had it can have it again.
+    pub ended_diagnoses: Codes,
     /// How many days after its beginning a diagnosis still counts.
     pub diagnosis_days: i64,
     /// Observations of the state.
@@ -63,11 +65,13 @@ struct Signs {
     is_diagnosed: bool,
     /// Not in the state.
     absent: Vec<(When, Cited)>,
-    /// Once in the state, by a test that does not hold any more: it tells only that an answer
-    /// before it is outdated.
+    /// Once in the state, by a test that does not hold any more or is not final: it tells only that
+    /// an answer before it is outdated.
     outdated: Vec<(When, Cited)>,
     /// A sign that does not tell.
     unclear: Vec<Cited>,
+    /// Whether the patient was ever in the state, however long ago: then it can apply.
+    was_ever: bool,
     set_aside: Vec<SetAside>,
 }
 
@@ -79,6 +83,7 @@ impl ExcludedState {
         vec![
             &mut self.diagnoses,
             &mut self.unclear_diagnoses,
+            &mut self.ended_diagnoses,
             &mut self.status_code,
             &mut self.present,
             &mut self.absent,
@@ -121,19 +126,21 @@ impl ExcludedState {
             },
             (None, Some(_)) if signs.unclear.is_empty() => Outcome::met(cited(signs.absent)),
             (None, _) if !signs.unclear.is_empty() => scene.ask("unclear", &found(&signs.unclear)),
-            (None, _) => self.without_signs(scene),
+            (None, _) => self.without_signs(signs.was_ever, scene),
         };
         outcome.without(set_aside)
     }
 
-    fn without_signs(&self, scene: &Scene<'_>) -> Outcome {
+    fn without_signs(&self, was_ever: bool, scene: &Scene<'_>) -> Outcome {
         let patient = scene.case.patient;
         let applies_by_sex = patient
             .recorded_sex
             .iter()
             .any(|sex| self.of_recorded_sex.iter().any(|it| **it == *sex.value));
-        // rulings 15: it does not apply to a male patient, unless a recorded sex says otherwise.
-        if patient.gender.as_deref() == Some(&self.not_of_gender) && !applies_by_sex {
+        // rulings 15: it does not apply to a male patient, unless a recorded sex or any record of
+        // the state says otherwise.
+        let is_of_no_such_sex = patient.gender.as_deref() == Some(&self.not_of_gender);
+        if is_of_no_such_sex && !applies_by_sex && !was_ever {
             let mut source = patient.source.element("Patient.gender");
             source.date = Some(scene.requested());
             return Outcome::met(vec![cite(
@@ -162,10 +169,16 @@ impl ExcludedState {
             let source = &condition.source;
             let says = cite(source, condition.code.name());
             let certain = self.diagnoses.has(&condition.code);
-            if !certain && !self.unclear_diagnoses.has(&condition.code) {
+            let unclear = self.unclear_diagnoses.has(&condition.code);
+            if !certain && !unclear && !self.ended_diagnoses.has(&condition.code) {
                 continue;
             }
-            match (Standing::of(condition, scene.as_of), source.date) {
+            let standing = Standing::of(condition, scene.as_of);
+            signs.was_ever |= !matches!(standing, Standing::Refuted | Standing::EnteredInError);
+            if !certain && !unclear {
+                continue;
+            }
+            match (standing, source.date) {
                 (Standing::Current, Some(date)) => {
                     match (certain, within(date, self.diagnosis_days, scene)) {
                         (true, Truth::Met) => {
@@ -234,14 +247,11 @@ impl ExcludedState {
             return;
         }
         let source = &observation.source;
-        if ReportStatus::of(observation.status.as_deref()) != ReportStatus::Final {
-            signs.set_aside.push(aside(source, "not a final report"));
+        let status = ReportStatus::of(observation.status.as_deref());
+        if status == ReportStatus::Void {
+            signs.set_aside.push(aside(source, "not a report that was meant"));
             return;
         }
-        let Some(date) = source.date.filter(|date| !scene.is_future(*date)) else {
-            signs.set_aside.push(aside(source, "without a date, or dated in the future"));
-            return;
-        };
         let coded = match &observation.value.value {
             Value::Coded(value) => vec![value],
             Value::None | Value::Text(_) | Value::Boolean(_) | Value::Quantity { .. } => Vec::new(),
@@ -264,6 +274,26 @@ impl ExcludedState {
                 answers.first().map_or("no answer", |it| it.name())
             ),
         );
+        signs.was_ever |= present && !is_hint;
+        let Some(date) = source.date.filter(|date| !scene.is_future(*date)) else {
+            // When it was so is not known, and it may be so today.
+            if present && !is_hint {
+                signs.unclear.push(cited);
+            } else {
+                signs.set_aside.push(aside(source, "without a date, or dated in the future"));
+            }
+            return;
+        };
+        if status == ReportStatus::Open {
+            // It proves nothing, and yet an answer before it is outdated (clinical.md 5.2, 7.2).
+            let is_recent = within(date, self.diagnosis_days, scene) != Truth::NotMet;
+            if present && !is_hint && is_recent {
+                signs.outdated.push((date, cited));
+            } else {
+                signs.set_aside.push(aside(source, "not a final report"));
+            }
+            return;
+        }
         let days = if present { present_days } else { absent_days };
         match (present, absent, within(date, days, scene)) {
             _ if is_hint => {

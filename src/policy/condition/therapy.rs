@@ -115,7 +115,7 @@ impl FailedTherapy {
             }
             // Each agent was explicitly not taken, for reasons that rule none of them out.
             Truth::NotMet => {
-                let hints = self.hints(scene);
+                let hints = self.hints(also, scene);
                 if hints.is_empty() {
                     let never_taken = stories.into_iter().flat_map(|story| story.never_taken);
                     Outcome::not_met(never_taken.collect())
@@ -128,14 +128,13 @@ impl FailedTherapy {
         outcome.without(set_aside)
     }
 
-    /// What speaks against "never taken": records that name an agent in words only, and diagnoses
-    /// that say that some agent of the class was taken (N3, N11).
-    fn hints(&self, scene: &Scene<'_>) -> Vec<Cited> {
+    /// What speaks against "never taken": another agent of the class (clinical.md 4.1, 5.3), records
+    /// that name an agent in words only, and diagnoses that say that some agent of the class was
+    /// taken (N3, N11).
+    fn hints(&self, also: Story, scene: &Scene<'_>) -> Vec<Cited> {
         let evidence = scene.case.evidence;
         let is_listed = |code: &Concept| {
-            self.agents.iter().any(|agent| agent.codes.has(code))
-                || self.also.has(code)
-                || self.never.has(code)
+            self.agents.iter().any(|agent| agent.codes.has(code)) || self.also.has(code)
         };
         let is_named = |code: &Concept| self.agents.iter().any(|agent| code.mentions(&agent.names));
         let in_words = evidence.medications.iter().filter(|record| {
@@ -157,7 +156,8 @@ impl FailedTherapy {
                 )
         });
         let of_class = of_class.map(|condition| cite(&condition.source, condition.code.name()));
-        in_words.chain(of_class).collect()
+        let of_another = also.proof.into_iter().chain(also.to_judge).chain(also.exposed);
+        of_another.chain(in_words).chain(of_class).collect()
     }
 
     fn unknown(&self, stories: Vec<Story>, also: Story, scene: &Scene<'_>) -> Outcome {
@@ -365,17 +365,17 @@ impl FailedTherapy {
             }
             let cited = cite(&event.source, format!("adverse event of {name}"));
             let is_actual = event.actuality.as_deref() == Some("actual");
-            let dated = event.source.date.is_some_and(|date| !scene.is_future(date));
-            let timing = event
-                .source
-                .date
-                .map(|date| exposure.timing(date, self.window_days, FirstDay::Counts, scene));
+            let date = event.source.date.filter(|date| !scene.is_future(*date));
+            let timing =
+                date.map(|it| exposure.timing(it, self.window_days, FirstDay::Counts, scene));
+            let stopped =
+                date.is_some_and(|it| exposure.is_discontinued(it, self.window_days, scene));
             let is_doubted = event.suspects.iter().any(|suspect| suspect.is_doubted);
-            if !is_actual || !dated {
+            if !is_actual || date.is_none() {
                 story.set_aside.push(aside(&event.source, "not an actual event with a date"));
             } else if timing == Some(Timing::Before) && exposure.is_given() == Truth::Met {
                 story.set_aside.push(aside(&event.source, "before the first dose"));
-            } else if exposure.is_discontinued() && event.suspects.len() == 1 && !is_doubted {
+            } else if stopped && event.suspects.len() == 1 && !is_doubted {
                 story.proof.push(cited);
             } else {
                 story.to_judge.push(cited);
@@ -402,7 +402,8 @@ impl FailedTherapy {
             let cited = cite(&condition.source, says);
             let timing = exposure.timing(date, self.window_days, FirstDay::Counts, scene);
             let stands = matches!(standing, Standing::Current | Standing::Past);
-            if stands && timing == Timing::During && exposure.is_discontinued() && !clouded {
+            let stopped = exposure.is_discontinued(date, self.window_days, scene);
+            if stands && timing == Timing::During && stopped && !clouded {
                 story.proof.push(cited);
             } else if stands && timing != Timing::Before {
                 story.to_judge.push(cited);
