@@ -19,6 +19,7 @@ pub use order::{
     Prescriber, Product, Reason, Repeat, ServiceDate, Setting, Site, Specialty, Stated, Unusable,
 };
 pub use source::{FactId, Gap, Source, SourceKind, Unread};
+pub use version::Corrections;
 
 /// Everything that is known about one order.
 #[derive(Clone, Copy, Debug)]

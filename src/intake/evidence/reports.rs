@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::Reader;
-use crate::facts::{Answer, Document, Evidence, Gap, Observation, Value};
+use crate::facts::{Answer, Corrections, Document, Evidence, Gap, Observation, Value};
 use crate::fhir::Pool;
 use crate::intake::reader::{concept, concepts, span, when};
 use crate::intake::subject::Subject;
@@ -103,10 +103,11 @@ fn results_of(pool: &Pool<'_>, place: usize, element: &str) -> BTreeSet<usize> {
 pub(super) fn without_replaced(observations: &mut Vec<Observation>, gaps: &mut Vec<Gap>) {
     let all = std::mem::take(observations);
     let is_whole = |it: &Observation| !it.identifiers.is_empty() && it.components.is_empty();
-    let is_version = |it: &&Observation| is_whole(it) && it.is_correction();
-    let versions: Vec<Observation> = all.iter().filter(is_version).cloned().collect();
-    for observation in all {
-        if is_whole(&observation) && versions.iter().any(|other| other.replaces(&observation)) {
+    let versions = Corrections::among(all.iter().filter(|it| is_whole(it)));
+    let is_replaced = |it: &Observation| is_whole(it) && versions.of(it).next().is_some();
+    let replaced: Vec<bool> = all.iter().map(is_replaced).collect();
+    for (observation, is_replaced) in all.into_iter().zip(replaced) {
+        if is_replaced {
             let why = "replaced by a newer version of the same report".into();
             gaps.push(Gap { resource: observation.source.resource.clone(), why });
         } else {

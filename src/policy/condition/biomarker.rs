@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::exposure::Dose;
 use super::result::{Assay, Reading};
 use super::therapy::FailedTherapy;
-use crate::facts::{ConditionLink, MedicationKind, Observation};
+use crate::facts::{ConditionLink, Corrections, MedicationKind, Observation};
 use crate::policy::codes::Codes;
 use crate::policy::disease::Class;
 use crate::policy::finding::{Cited, SetAside};
@@ -90,8 +90,7 @@ impl BiomarkerOrTherapy {
     fn results(&self, scene: &Scene<'_>) -> Results {
         let evidence = scene.case.evidence;
         let mut results = Results::default();
-        let corrections: Vec<&Observation> =
-            evidence.observations.iter().filter(|it| it.is_correction()).collect();
+        let corrections = Corrections::among(evidence.observations.iter());
         for observation in &evidence.observations {
             self.hear(observation, &corrections, scene, &mut results);
         }
@@ -134,7 +133,7 @@ impl BiomarkerOrTherapy {
     fn hear(
         &self,
         observation: &Observation,
-        corrections: &[&Observation],
+        corrections: &Corrections<'_>,
         scene: &Scene<'_>,
         results: &mut Results,
     ) {
@@ -231,6 +230,9 @@ fn focus_is_unclear(observation: &Observation, scene: &Scene<'_>) -> bool {
         && scene.picture.concerns(observation) != Truth::Met
 }
 
+/// At how many newer versions of a result is looked; what more there are may say anything.
+const MOST_VERSIONS: usize = 100;
+
 /// What newer versions of its report make of a result.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Corrected {
@@ -248,16 +250,17 @@ impl BiomarkerOrTherapy {
     /// Versions of one report share a business identifier, and the variants of one report may share
     /// it too: what names the same gene and change is a version of the same; what names another
     /// change of the gene may be one, and what names another gene is none.
-    fn corrected(&self, result: &Observation, corrections: &[&Observation]) -> Corrected {
-        let newer: Vec<&Observation> =
-            corrections.iter().copied().filter(|it| it.replaces(result)).collect();
+    fn corrected(&self, result: &Observation, corrections: &Corrections<'_>) -> Corrected {
+        let newer: Vec<&Observation> = corrections.of(result).take(MOST_VERSIONS).collect();
         if newer.is_empty() {
             return Corrected::No;
         }
         let named = self.assay.what_is_named(result);
         if newer.iter().any(|it| self.assay.what_is_named(it) == named) {
             Corrected::Replaced
-        } else if newer.iter().any(|it| self.assay.may_be_about_gene(it)) {
+        } else if newer.len() == MOST_VERSIONS
+            || newer.iter().any(|it| self.assay.may_be_about_gene(it))
+        {
             Corrected::Perhaps
         } else {
             Corrected::No
