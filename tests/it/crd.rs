@@ -412,7 +412,8 @@ fn an_authorization_on_file_satisfies_a_later_order() {
     let number = numbers[0].as_str();
     let mut what_if = json(&same_member("crd/approve-all-met", &own));
     for (is_told, needed) in [(true, "satisfied"), (false, "auth-needed")] {
-        what_if["extension"] = json!({"davinci-crd.configuration": {"unsolicited-determ": is_told}});
+        what_if["extension"] =
+            json!({"davinci-crd.configuration": {"unsolicited-determ": is_told}});
         for version in VERSIONS {
             let answer = server.sign(version, what_if.to_string());
             assert_eq!(said(&actions(&answer)[0], "pa-needed"), [needed], "{version}");

@@ -152,6 +152,20 @@ impl<'c> Exposure<'c> {
             self.given().map(|found| course(found.record, event, window_days, first_day, scene));
         timings.min().unwrap_or(Timing::Unknown)
     }
+
+    /// The record of the first course in which [`Exposure::timing`] puts `event`.
+    #[must_use]
+    pub fn course_of(
+        &self,
+        event: When,
+        window_days: i64,
+        first_day: FirstDay,
+        scene: &Scene<'_>,
+    ) -> Option<&'c MedicationUse> {
+        let is_during =
+            |record| course(record, event, window_days, first_day, scene) == Timing::During;
+        self.given().map(|found| found.record).find(|record| is_during(record))
+    }
 }
 
 /// Whether a record says that what it tells of was done, or begun.
