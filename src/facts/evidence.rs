@@ -137,6 +137,8 @@ pub struct Observation {
     pub id: FactId,
     /// Its date: effective, else issued.
     pub source: Source,
+    /// When it was observed: effective. What was issued on a day may have been seen long before.
+    pub observed: Option<When>,
     /// `Observation.code`.
     pub code: Concept,
     /// `status`.
@@ -157,6 +159,8 @@ pub struct Observation {
     pub identifiers: Vec<Box<str>>,
     /// `issued`, for the order of versions.
     pub issued: Option<When>,
+    /// The words of the report whose coded conclusion this is.
+    pub conclusion: Option<Box<str>>,
 }
 
 /// A part of an Observation.
@@ -219,6 +223,8 @@ pub struct Allergy {
     pub verification_status: Option<Box<str>>,
     /// Whether a reaction is recorded.
     pub has_reaction: bool,
+    /// What each recorded reaction was to; without codes and words where it does not say.
+    pub reacted_to: Vec<Concept>,
 }
 
 /// An `AdverseEvent`.

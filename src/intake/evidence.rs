@@ -132,7 +132,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Whether an Observation of the patient's record is about another person by its focus, or was
+    /// Whether a result of the patient's record is about another person by its focus, or was
     /// made on a specimen of another person.
     fn says_somebody_else(&self, subject: &Subject) -> Option<&'static str> {
         let is_meant = |reference, from| subject.is_meant(self.pool, Some(reference), from).is_ok();
@@ -143,9 +143,15 @@ impl Reader<'_, '_> {
         if of_other {
             return Some("is about another person by its focus");
         }
-        let specimen = self.pool.follow(self.node.get("specimen")?, self.place)?;
-        let donor = self.pool.entry(specimen)?.node.get("subject")?;
-        (!is_meant(donor, specimen)).then_some("was made on a specimen of somebody else")
+        let is_of_somebody_else = |reference| {
+            let specimen = self.pool.follow(reference, self.place)?;
+            let donor = self.pool.entry(specimen)?.node.get("subject")?;
+            Some(!is_meant(donor, specimen))
+        };
+        self.node
+            .each("specimen")
+            .any(|reference| is_of_somebody_else(reference) == Some(true))
+            .then_some("was made on a specimen of somebody else")
     }
 
     /// Whether a reference leads to a person, by what it leads to or by how it is written.
@@ -293,9 +299,11 @@ impl Reader<'_, '_> {
     fn observation(&self) -> Observation {
         let node = self.node;
         let issued = when(node.get("issued"));
-        let effective = when(node.get("effectiveDateTime"))
+        let period = span(node.get("effectivePeriod"));
+        let observed = when(node.get("effectiveDateTime"))
             .or(when(node.get("effectiveInstant")))
-            .or(span(node.get("effectivePeriod")).any_date());
+            .or(period.start);
+        let effective = observed.or(period.any_date());
         let focus = node
             .each("focus")
             .filter(|reference| !self.is_person(*reference))
@@ -304,6 +312,7 @@ impl Reader<'_, '_> {
         Observation {
             id: self.id(),
             source: self.source("Observation.value[x]", effective.or(issued)),
+            observed,
             code: concept(node.get("code")),
             status: self.status(),
             value: answer(node),
@@ -321,6 +330,7 @@ impl Reader<'_, '_> {
             reports: Vec::new(),
             identifiers: self.identifiers(),
             issued,
+            conclusion: None,
         }
     }
 

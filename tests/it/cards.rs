@@ -220,6 +220,19 @@ fn the_test_is_not_proposed_where_a_result_is_there_or_nobody_orders() {
         "issue": [{"severity": "error", "code": "exception"}]});
     let answer = server.sign("2.2", unread.to_string()).good();
     assert!(!summaries(&answer).iter().any(|it| it.contains("BRAF V600")), "{answer:#}");
+    // Results that contradict each other are results: which one holds is asked instead.
+    let mut conflict = json(&fixture("crd/approve-all-met"));
+    let results = conflict["prefetch"]["observations"]["entry"].as_array_mut().unwrap();
+    let is_braf = |it: &&Value| it["resource"]["code"]["coding"][0]["code"] == "53844-7";
+    let mut positive = results.iter().find(is_braf).unwrap().clone();
+    positive["fullUrl"] = json!("https://ehr.lakeside.test/fhir/Observation/braf-again");
+    positive["resource"]["id"] = json!("braf-again");
+    positive["resource"].as_object_mut().unwrap().remove("valueCodeableConcept");
+    positive["resource"]["valueString"] = json!("V600E detected");
+    results.push(positive);
+    let answer = server.sign("2.2", conflict.to_string()).good();
+    assert!(answer.to_string().contains("contradict each other"), "{answer:#}");
+    assert!(!summaries(&answer).iter().any(|it| it.contains("BRAF V600")), "{answer:#}");
     // Without a requester no order can be proposed that the guide allows.
     let mut request = json(&fixture(UNKNOWN_BRAF));
     request["context"]["draftOrders"]["entry"][0]["resource"]

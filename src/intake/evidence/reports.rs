@@ -40,6 +40,7 @@ impl Reader<'_, '_> {
         Observation {
             id: self.id(),
             source: self.source("DiagnosticReport.conclusionCode", effective.or(issued)),
+            observed: effective,
             code,
             status: self.status(),
             value: Answer::default(),
@@ -50,6 +51,7 @@ impl Reader<'_, '_> {
             reports: Vec::new(),
             identifiers: self.identifiers(),
             issued,
+            conclusion: node.text_of("conclusion").map(Into::into),
         }
     }
 }
@@ -66,12 +68,16 @@ pub(super) fn qualify_results(
     for (place, element) in reports.chain(panels) {
         let Some(entry) = pool.entry(place) else { continue };
         let results = results_of(pool, place, element);
-        if results.is_empty() || subject.is_meant(pool, entry.node.get("subject"), place).is_err() {
+        // A report that does not say whom it is about proves nothing, and can still take away.
+        let named = entry.node.get("subject");
+        let is_of_another = named.is_some() && subject.is_meant(pool, named, place).is_err();
+        if results.is_empty() || is_of_another {
             continue;
         }
         let reader = Reader { pool, place, entry, node: entry.node };
         let report = reader.report(concept(entry.node.get("code")));
-        let is_void = ReportStatus::of(report.status.as_deref()) == ReportStatus::Void;
+        let is_void = ReportStatus::of(report.status.as_deref()) == ReportStatus::Void
+            || reader.says_somebody_else(subject).is_some();
         for observation in observations.iter_mut().filter(|it| results.contains(&it.id.0)) {
             observation.specimen.extend(report.specimen.iter().cloned());
             // Its name may say that the sample was blood.

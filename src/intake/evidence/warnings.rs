@@ -48,6 +48,7 @@ impl Reader<'_, '_> {
             has_reaction: node
                 .each("reaction")
                 .any(|reaction| reaction.get("manifestation").is_some()),
+            reacted_to: node.each("reaction").map(|it| concept(it.get("substance"))).collect(),
         }
     }
 

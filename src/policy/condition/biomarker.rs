@@ -68,7 +68,8 @@ impl BiomarkerOrTherapy {
             (_, false) => {
                 let against = results.positive.into_iter().chain(results.suspect);
                 let all: Vec<Cited> = against.chain(results.negative).collect();
-                scene.ask("conflict", &found(&all)).without(therapy.set_aside)
+                let outcome = scene.ask("conflict", &found(&all)).without(therapy.set_aside);
+                Outcome { counted: all, ..outcome }
             }
             (false, true) => with_variant(results.positive, therapy),
             (true, true) => {

@@ -127,15 +127,14 @@ impl<'c> Exposure<'c> {
         self.given().filter_map(|found| found.record.taken.start).min_by_key(|date| date.first())
     }
 
-    /// Whether a course was stopped in which an event may lie, and none goes on.
+    /// Whether a course was stopped in which an event lies, and none goes on.
     #[must_use]
     pub fn is_discontinued(&self, event: When, window_days: i64, scene: &Scene<'_>) -> bool {
-        let may_hold = |found: &Use<'_>| {
+        let holds = |found: &Use<'_>| {
             let timing = course(found.record, event, window_days, FirstDay::Counts, scene);
-            matches!(timing, Timing::During | Timing::Unknown)
+            timing == Timing::During
         };
-        self.given()
-            .any(|found| found.record.status.as_deref() == Some("stopped") && may_hold(found))
+        self.given().any(|found| found.record.status.as_deref() == Some("stopped") && holds(found))
             && !self.given().any(|found| {
                 matches!(found.record.status.as_deref(), Some("active" | "in-progress"))
             })
@@ -156,6 +155,20 @@ impl<'c> Exposure<'c> {
         let timings =
             self.given().map(|found| course(found.record, event, window_days, first_day, scene));
         timings.min().unwrap_or(Timing::Unknown)
+    }
+
+    /// The record of the first course in which [`Exposure::timing`] puts `event`.
+    #[must_use]
+    pub fn course_of(
+        &self,
+        event: When,
+        window_days: i64,
+        first_day: FirstDay,
+        scene: &Scene<'_>,
+    ) -> Option<&'c MedicationUse> {
+        let is_during =
+            |record| course(record, event, window_days, first_day, scene) == Timing::During;
+        self.given().map(|found| found.record).find(|record| is_during(record))
     }
 }
 

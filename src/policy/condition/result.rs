@@ -186,9 +186,25 @@ impl Assay {
         let names = std::iter::once(&observation.code)
             .chain(&observation.reports)
             .chain(&observation.specimen);
-        names.filter_map(|concept| concept.text.as_deref()).any(|text| {
-            text.split(|c: char| !c.is_alphanumeric()).any(|word| self.change(word).is_some())
-        })
+        names.filter_map(|concept| concept.text.as_deref()).any(|text| self.names_variant(text))
+    }
+
+    /// Whether a change of the kind stands anywhere in a text.
+    fn names_variant(&self, text: &str) -> bool {
+        text.split(|c: char| !c.is_alphanumeric()).any(|word| self.change(word).is_some())
+    }
+
+    /// What a negative code says beside these words, which can only take away (N3): words that name
+    /// a variant, and are not known to deny all of them, leave it open.
+    fn negative_beside(&self, text: &str) -> Word {
+        match self.phrase(text) {
+            Word::Variant | Word::Positive => Word::Unclear,
+            Word::NarrowNegative => Word::NarrowNegative,
+            Word::Unclear if self.names_variant(text) => Word::Unclear,
+            Word::OtherVariant | Word::Negative | Word::NotDone | Word::Unclear | Word::Nothing => {
+                Word::Negative
+            }
+        }
     }
 
     /// The codes and words by which the components of a variant name gene and change.
@@ -224,6 +240,9 @@ impl Assay {
         let named = self.parts(&observation.components).calls;
         words.extend(named);
         words.retain(|word| *word != Word::Nothing);
+        if words.contains(&Word::Negative) {
+            words.extend(observation.conclusion.as_deref().map(|it| self.negative_beside(it)));
+        }
         let speaks_of = |wanted: &[Word]| words.iter().any(|word| wanted.contains(word));
         let positive = speaks_of(&[Word::Variant, Word::Positive]);
         let negative = speaks_of(&[Word::Negative, Word::NarrowNegative]);
@@ -266,20 +285,8 @@ impl Assay {
             (true, false, _, false) => Word::Variant,
             (false, true, _, false) => Word::OtherVariant,
             (false, false, true, false) => Word::Positive,
-            // A code first; its words can only take away (N3).
             (false, false, false, true) => {
-                match concept.text.as_deref().map(|it| self.phrase(it)) {
-                    Some(Word::Variant | Word::Positive) => Word::Unclear,
-                    Some(Word::NarrowNegative) => Word::NarrowNegative,
-                    Some(
-                        Word::OtherVariant
-                        | Word::Negative
-                        | Word::NotDone
-                        | Word::Unclear
-                        | Word::Nothing,
-                    )
-                    | None => Word::Negative,
-                }
+                concept.text.as_deref().map_or(Word::Negative, |it| self.negative_beside(it))
             }
             (false, false, false, false) if concept.codings.is_empty() => {
                 concept.text.as_deref().map_or(Word::Nothing, |text| self.phrase(text))

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::exposure::{Dose, Exposure, FirstDay, Timing, Use};
 use super::spread::{StageRise, new_metastasis, was_known};
-use crate::facts::{Allergy, Observation, Value};
+use crate::facts::{Allergy, MedicationUse, Observation, Value};
 use crate::policy::codes::Codes;
 use crate::policy::disease::Extent;
 use crate::policy::finding::{Cited, Lack, SetAside};
@@ -137,10 +137,16 @@ impl FailedTherapy {
             self.agents.iter().any(|agent| agent.codes.has(code)) || self.also.has(code)
         };
         let is_named = |code: &Concept| self.agents.iter().any(|agent| code.mentions(&agent.names));
+        let says_enough = |record: &MedicationUse| match Dose::of(record) {
+            Dose::EnteredInError => false,
+            // The reason may be a contraindication.
+            Dose::NotGiven => {
+                record.status_reasons.iter().any(|reason| !self.other_reasons.has(reason))
+            }
+            Dose::Given | Dose::GivenAndOnHold | Dose::Perhaps => true,
+        };
         let in_words = evidence.medications.iter().filter(|record| {
-            !matches!(Dose::of(record), Dose::NotGiven | Dose::EnteredInError)
-                && !is_listed(&record.code)
-                && is_named(&record.code)
+            says_enough(record) && !is_listed(&record.code) && is_named(&record.code)
         });
         let in_words = in_words
             .map(|record| cite(&record.source, format!("{}, by name only", record.code.name())));
@@ -194,10 +200,9 @@ impl FailedTherapy {
     fn story(&self, name: &str, codes: &Codes, apart: Option<&Codes>, scene: &Scene<'_>) -> Story {
         let mut exposure = Exposure::of(codes, scene.case.evidence, scene);
         // clinical.md 1.2: all codings are read, and what contradicts itself is unknown.
-        for found in &mut exposure.uses {
-            if apart.is_some_and(|apart| apart.has(&found.record.code)) {
-                found.dose = Dose::Perhaps;
-            }
+        let is_mixed = |found: &Use<'_>| apart.is_some_and(|it| it.has(&found.record.code));
+        for found in exposure.uses.iter_mut().filter(|found| is_mixed(found)) {
+            found.dose = Dose::Perhaps;
         }
         let mut story = Story {
             failed: Truth::Unknown,
@@ -209,10 +214,20 @@ impl FailedTherapy {
             set_aside: Vec::new(),
         };
         for found in &exposure.uses {
-            self.hear_use(name, found, exposure.is_given(), scene, &mut story);
+            // Why it ended may be told of the other agent, whatever else was given.
+            let is_given = if is_mixed(found) { Truth::Unknown } else { exposure.is_given() };
+            self.hear_use(name, found, is_given, scene, &mut story);
         }
         for allergy in scene.case.evidence.allergies.iter().filter(|it| codes.has(&it.code)) {
-            let is_mixed = self.never.has(&allergy.code);
+            let is_own = |substance: &Concept| {
+                let by_name = self.agents.iter().filter(|agent| agent.name == name);
+                *substance == Concept::default()
+                    || codes.has(substance)
+                    || by_name.into_iter().any(|agent| substance.mentions(&agent.names))
+            };
+            let is_elsewhere =
+                !allergy.reacted_to.is_empty() && !allergy.reacted_to.iter().any(is_own);
+            let is_mixed = is_elsewhere || self.never.has(&allergy.code);
             hear_allergy(name, allergy, is_mixed, &exposure, scene, &mut story);
         }
         self.hear_adverse_events(name, codes, &exposure, scene, &mut story);
@@ -297,7 +312,7 @@ impl FailedTherapy {
                         story.never_taken.push(cite(&reason, words));
                     }
                     // A reason that may be a contraindication is for a person to weigh.
-                    None if explicit && !record.status_reasons.is_empty() => {
+                    Some(_) | None if explicit && !only_other => {
                         let words = format!("{name} not taken, with a reason");
                         story.to_judge.push(cite(&reason, words));
                     }
@@ -322,8 +337,15 @@ impl FailedTherapy {
         for observation in &scene.case.evidence.observations {
             if let Some((date, first_day, says)) = progression(observation, rises, scene) {
                 let cited = cite(&observation.source, format!("{says}, while on {name}"));
-                let timing = exposure.timing(date, self.window_days, first_day, scene);
-                hear(timing, cited, story);
+                let timing = match exposure.timing(date, self.window_days, first_day, scene) {
+                    // clinical.md 4.3: effective after the first dose; issued then is not enough.
+                    Timing::During | Timing::Later if observation.observed.is_none() => {
+                        Timing::Unknown
+                    }
+                    timing => timing,
+                };
+                let course = exposure.course_of(date, self.window_days, first_day, scene);
+                hear(timing, cited, course.map(|it| taken(name, it)), story);
             }
         }
         for seen in &scene.picture.sightings {
@@ -338,7 +360,9 @@ impl FailedTherapy {
                     Timing::During if was_known(seen, onset, scene, timing) => Timing::Unknown,
                     when => when,
                 };
-                hear(when, cite(&source, says), story);
+                let first_day = FirstDay::DoesNotCount;
+                let course = exposure.course_of(onset, self.window_days, first_day, scene);
+                hear(when, cite(&source, says), course.map(|it| taken(name, it)), story);
             }
         }
     }
@@ -373,6 +397,8 @@ impl FailedTherapy {
             let is_doubted = event.suspects.iter().any(|suspect| suspect.is_doubted);
             if !is_actual || date.is_none() {
                 story.set_aside.push(aside(&event.source, "not an actual event with a date"));
+                // It proves nothing, and yet speaks against "never taken".
+                story.is_open |= event.actuality.as_deref() != Some("potential");
             } else if timing == Some(Timing::Before) && exposure.is_given() == Truth::Met {
                 story.set_aside.push(aside(&event.source, "before the first dose"));
             } else if stopped && event.suspects.len() == 1 && !is_doubted {
@@ -444,10 +470,22 @@ fn progression(
     None
 }
 
-/// Puts a progression where its date belongs.
-fn hear(timing: Timing, cited: Cited, story: &mut Story) {
+/// The record of a course, as a fact.
+fn taken(name: &str, record: &MedicationUse) -> Cited {
+    let status = record.status.as_deref().unwrap_or("of unknown status");
+    cite(&record.source, format!("{name} {status}"))
+}
+
+/// Puts a progression where its date belongs; it proves something with the course that it fell in.
+fn hear(timing: Timing, cited: Cited, course: Option<Cited>, story: &mut Story) {
+    let is_new = |fact: &Cited| {
+        story.proof.iter().all(|known| known.source.resource != fact.source.resource)
+    };
     match timing {
-        Timing::During => story.proof.push(cited),
+        Timing::During => {
+            let course = course.filter(is_new);
+            story.proof.extend(course.into_iter().chain([cited]));
+        }
         Timing::Before => story.set_aside.push(aside(&cited.source, "before the first dose")),
         // N9: the policy is silent on a late relapse.
         Timing::Later => story.to_judge.push(cited),
