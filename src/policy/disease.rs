@@ -362,22 +362,41 @@ impl<'c> Picture<'c> {
         self.sightings.iter().any(Sighting::is_current_disease)
     }
 
+    /// Whether the disease may be there: a record of it that is neither over nor taken back.
+    #[must_use]
+    pub fn may_have_disease(&self) -> bool {
+        self.sightings.iter().any(|seen| {
+            let is_of_disease = matches!(
+                seen.class,
+                Class::Disease
+                    | Class::Metastatic
+                    | Class::Special
+                    | Class::Doubtful
+                    | Class::Conflict
+                    | Class::WordsOnly
+            );
+            let stands = matches!(
+                seen.standing,
+                Standing::Current | Standing::Unclear(_) | Standing::Unconfirmed
+            );
+            is_of_disease && stands
+        })
+    }
+
     /// Whether what is linked by `links` belongs to the disease.
     ///
     /// Without a link it does if the disease is the only active, confirmed cancer (rulings 19).
     /// A link to a metastasis leads on to where that comes from, one step and no further.
     #[must_use]
     pub fn belongs(&self, links: &[ConditionLink]) -> Truth {
-        self.leads_to_disease(links, 1)
+        let is_alone = self.has_disease() && !self.has_other_primary;
+        self.leads_to_disease(links, 1, if is_alone { Truth::Met } else { Truth::Unknown })
     }
 
-    fn leads_to_disease(&self, links: &[ConditionLink], steps_left: u8) -> Truth {
+    /// `unlinked` is what holds where nothing is linked.
+    fn leads_to_disease(&self, links: &[ConditionLink], steps_left: u8, unlinked: Truth) -> Truth {
         if links.is_empty() {
-            return if self.has_disease() && !self.has_other_primary {
-                Truth::Met
-            } else {
-                Truth::Unknown
-            };
+            return unlinked;
         }
         let target = |link: &ConditionLink| match link {
             ConditionLink::Elsewhere => None,
@@ -398,7 +417,7 @@ impl<'c> Picture<'c> {
                 }
                 Class::OtherPrimary => Truth::NotMet,
                 Class::Distant { says_origin: false } | Class::Regional if steps_left > 0 => {
-                    self.leads_to_disease(&target.condition.links, steps_left - 1)
+                    self.leads_to_disease(&target.condition.links, steps_left - 1, unlinked)
                 }
                 Class::Special
                 | Class::Distant { says_origin: false }
@@ -436,7 +455,7 @@ impl<'c> Picture<'c> {
                     seen.condition.code.codings.iter().any(|it| code.codings.contains(it))
                 })
         };
-        let leads_to = |link: &ConditionLink| self.leads_to_disease(std::slice::from_ref(link), 1);
+        let leads_to = |link: &ConditionLink| self.belongs(std::slice::from_ref(link));
         let is_for_disease = taken.taken_for.iter().any(is_code_of_disease)
             || taken.taken_for_records.iter().any(|link| leads_to(link) == Truth::Met);
         let is_for_other = taken.taken_for.iter().any(is_other)
@@ -458,8 +477,11 @@ impl<'c> Picture<'c> {
     pub fn originates(&self, sighting: &Sighting<'_>) -> Truth {
         match sighting.class {
             Class::Distant { says_origin: true } | Class::Metastatic => Truth::Met,
-            Class::Unspecific if sighting.condition.links.is_empty() => Truth::Unknown,
-            Class::Distant { says_origin: false } | Class::Regional | Class::Unspecific => {
+            // clinical.md 1.1: it needs a link, and one to nodes without a link leads nowhere.
+            Class::Unspecific => {
+                self.leads_to_disease(&sighting.condition.links, 1, Truth::Unknown)
+            }
+            Class::Distant { says_origin: false } | Class::Regional => {
                 self.belongs(&sighting.condition.links)
             }
             Class::Disease
@@ -505,6 +527,23 @@ impl Disease {
             Some(Extent::NotDistant)
         } else {
             None
+        }
+    }
+
+    /// What an Observation says against distant metastasis, whatever its date and its focus: a lower
+    /// stage, that the disease is gone, or that it never was metastatic.
+    #[must_use]
+    pub fn lowers(&self, observation: &Observation) -> Option<Extent> {
+        match &observation.value.value {
+            Value::Boolean(false) if self.metastatic_history.has(&observation.code) => {
+                Some(Extent::NotDistant)
+            }
+            Value::Coded(value)
+                if self.status_code.has(&observation.code) && self.status_gone.has(value) =>
+            {
+                Some(Extent::NotDistant)
+            }
+            _ => self.extent_observed(observation).filter(|extent| *extent != Extent::Distant),
         }
     }
 
