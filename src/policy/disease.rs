@@ -142,19 +142,22 @@ impl Disease {
         !is_coded && code.mentions(&self.cancer_words) && !code.mentions(&self.no_cancer_words)
     }
 
-    /// Whether a secondary cancer, or codings in conflict, name another primary beside it.
+    /// Whether a record that is no certain disease names another primary beside it.
     fn may_be_other_primary(&self, sighting: &Sighting<'_>) -> bool {
         let code = &sighting.condition.code;
         let has_no_site = !self.sites.has(code) && !self.special_sites.has(code);
         let is_mixed = match sighting.class {
-            Class::Conflict | Class::Distant { .. } | Class::Regional | Class::Unspecific => true,
-            Class::Disease
-            | Class::Metastatic
-            | Class::Special
+            Class::Conflict
+            | Class::Distant { .. }
+            | Class::Regional
+            | Class::Unspecific
             | Class::Doubtful
             | Class::InSitu
             | Class::History
-            | Class::Benign
+            | Class::Benign => true,
+            Class::Disease
+            | Class::Metastatic
+            | Class::Special
             | Class::OtherPrimary
             | Class::WordsOnly
             | Class::Unrelated => false,
@@ -185,15 +188,31 @@ impl Disease {
         let secondary = self.secondary_distant.has(code);
         let invasive = named || special || by_morphology;
 
+        let somewhere = self.secondary_regional.has(code) || self.secondary_unspecific.has(code);
+        // A primary at a site that no morphology makes the disease.
+        let elsewhere = code.codings.iter().any(|coding| {
+            self.other_primary.contains(coding)
+                && !self.sites.contains(coding)
+                && !self.special_sites.contains(coding)
+        });
+
         // Two statements that exclude each other: neither is believed.
-        if invasive && (in_situ || history || benign) || (named || special) && (other || apart) {
-            return Class::Conflict;
-        }
-        if in_situ && (other || secondary) || other && secondary {
+        let is_beside = (named || special) && (other || apart)
+            || by_morphology && (apart || at_site && elsewhere);
+        let is_more_than_in_situ = in_situ && (other || secondary || somewhere)
+            || self.in_situ.has(code) && self.other_primary.has(code);
+        if invasive && (in_situ || history || benign)
+            || is_beside
+            || is_more_than_in_situ
+            || other && secondary
+        {
             return Class::Conflict;
         }
         if special {
             Class::Special
+        } else if self.doubtful.has(code) {
+            // A code that is too unclear takes the certainty from the one beside it.
+            Class::Doubtful
         } else if self.metastatic.has(code) {
             Class::Metastatic
         } else if named {
@@ -202,20 +221,18 @@ impl Disease {
             Class::Distant { says_origin: by_morphology }
         } else if by_morphology && !other {
             Class::Disease
-        } else if self.doubtful.has(code) {
-            Class::Doubtful
         } else if in_situ {
             Class::InSitu
-        } else if history {
-            Class::History
-        } else if benign {
-            Class::Benign
         } else if self.distant_finding.has(code) {
             Class::Distant { says_origin: false }
         } else if self.secondary_regional.has(code) {
             Class::Regional
         } else if self.secondary_unspecific.has(code) {
             Class::Unspecific
+        } else if history {
+            Class::History
+        } else if benign {
+            Class::Benign
         } else if other || at_site || self.other_primary.has(code) {
             Class::OtherPrimary
         } else if code.mentions(&self.names) {
