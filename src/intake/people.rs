@@ -43,12 +43,14 @@ pub fn prescriber(pool: &Pool<'_>, reference: Node<'_>, from: usize, at: Source)
         if let Some(entry) = role.and_then(|role| pool.entry(role)) {
             note_npi(&mut prescriber, entry.node);
         }
-    } else if let Some(role) = role {
-        read_role(pool, role, &mut prescriber);
     } else {
-        // All roles on record of this person; they are found by the person, or where the person
-        // is not in the request by the same reference.
-        for other in pool.of_type("PractitionerRole").collect::<Vec<_>>() {
+        if let Some(role) = role {
+            read_role(pool, role, &mut prescriber);
+        }
+        // clinical.md 3: any one active role counts. All roles on record of this person; they are
+        // found by the person, or where the person is not in the request by the same reference.
+        let others = pool.of_type("PractitionerRole").filter(|it| Some(*it) != role);
+        for other in others.collect::<Vec<_>>() {
             let Some(person) = pool.entry(other).and_then(|role| role.node.get("practitioner"))
             else {
                 continue;

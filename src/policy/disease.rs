@@ -142,7 +142,7 @@ impl Disease {
         !is_coded && code.mentions(&self.cancer_words) && !code.mentions(&self.no_cancer_words)
     }
 
-    /// Whether a record that says something else, or contradicts itself, names another primary too.
+    /// Whether a record that is no certain disease names another primary beside it.
     fn may_be_other_primary(&self, sighting: &Sighting<'_>) -> bool {
         let code = &sighting.condition.code;
         let has_no_site = !self.sites.has(code) && !self.special_sites.has(code);
@@ -188,15 +188,31 @@ impl Disease {
         let secondary = self.secondary_distant.has(code);
         let invasive = named || special || by_morphology;
 
+        let somewhere = self.secondary_regional.has(code) || self.secondary_unspecific.has(code);
+        // A primary at a site that no morphology makes the disease.
+        let elsewhere = code.codings.iter().any(|coding| {
+            self.other_primary.contains(coding)
+                && !self.sites.contains(coding)
+                && !self.special_sites.contains(coding)
+        });
+
         // Two statements that exclude each other: neither is believed.
-        if invasive && (in_situ || history || benign) || (named || special) && (other || apart) {
-            return Class::Conflict;
-        }
-        if in_situ && (other || secondary) || other && secondary {
+        let is_beside = (named || special) && (other || apart)
+            || by_morphology && (apart || at_site && elsewhere);
+        let is_more_than_in_situ = in_situ && (other || secondary || somewhere)
+            || self.in_situ.has(code) && self.other_primary.has(code);
+        if invasive && (in_situ || history || benign)
+            || is_beside
+            || is_more_than_in_situ
+            || other && secondary
+        {
             return Class::Conflict;
         }
         if special {
             Class::Special
+        } else if self.doubtful.has(code) {
+            // A code that is too unclear takes the certainty from the one beside it.
+            Class::Doubtful
         } else if self.metastatic.has(code) {
             Class::Metastatic
         } else if named {
@@ -205,20 +221,18 @@ impl Disease {
             Class::Distant { says_origin: by_morphology }
         } else if by_morphology && !other {
             Class::Disease
-        } else if self.doubtful.has(code) {
-            Class::Doubtful
         } else if in_situ {
             Class::InSitu
-        } else if history {
-            Class::History
-        } else if benign {
-            Class::Benign
         } else if self.distant_finding.has(code) {
             Class::Distant { says_origin: false }
         } else if self.secondary_regional.has(code) {
             Class::Regional
         } else if self.secondary_unspecific.has(code) {
             Class::Unspecific
+        } else if history {
+            Class::History
+        } else if benign {
+            Class::Benign
         } else if other || at_site || self.other_primary.has(code) {
             Class::OtherPrimary
         } else if code.mentions(&self.names) {
@@ -365,22 +379,41 @@ impl<'c> Picture<'c> {
         self.sightings.iter().any(Sighting::is_current_disease)
     }
 
+    /// Whether the disease may be there: a record of it that is neither over nor taken back.
+    #[must_use]
+    pub fn may_have_disease(&self) -> bool {
+        self.sightings.iter().any(|seen| {
+            let is_of_disease = matches!(
+                seen.class,
+                Class::Disease
+                    | Class::Metastatic
+                    | Class::Special
+                    | Class::Doubtful
+                    | Class::Conflict
+                    | Class::WordsOnly
+            );
+            let stands = matches!(
+                seen.standing,
+                Standing::Current | Standing::Unclear(_) | Standing::Unconfirmed
+            );
+            is_of_disease && stands
+        })
+    }
+
     /// Whether what is linked by `links` belongs to the disease.
     ///
     /// Without a link it does if the disease is the only active, confirmed cancer (rulings 19).
     /// A link to a metastasis leads on to where that comes from, one step and no further.
     #[must_use]
     pub fn belongs(&self, links: &[ConditionLink]) -> Truth {
-        self.leads_to_disease(links, 1)
+        let is_alone = self.has_disease() && !self.has_other_primary;
+        self.leads_to_disease(links, 1, if is_alone { Truth::Met } else { Truth::Unknown })
     }
 
-    fn leads_to_disease(&self, links: &[ConditionLink], steps_left: u8) -> Truth {
+    /// `unlinked` is what holds where nothing is linked.
+    fn leads_to_disease(&self, links: &[ConditionLink], steps_left: u8, unlinked: Truth) -> Truth {
         if links.is_empty() {
-            return if self.has_disease() && !self.has_other_primary {
-                Truth::Met
-            } else {
-                Truth::Unknown
-            };
+            return unlinked;
         }
         let target = |link: &ConditionLink| match link {
             ConditionLink::Elsewhere => None,
@@ -401,7 +434,7 @@ impl<'c> Picture<'c> {
                 }
                 Class::OtherPrimary => Truth::NotMet,
                 Class::Distant { says_origin: false } | Class::Regional if steps_left > 0 => {
-                    self.leads_to_disease(&target.condition.links, steps_left - 1)
+                    self.leads_to_disease(&target.condition.links, steps_left - 1, unlinked)
                 }
                 Class::Special
                 | Class::Distant { says_origin: false }
@@ -439,7 +472,7 @@ impl<'c> Picture<'c> {
                     seen.condition.code.codings.iter().any(|it| code.codings.contains(it))
                 })
         };
-        let leads_to = |link: &ConditionLink| self.leads_to_disease(std::slice::from_ref(link), 1);
+        let leads_to = |link: &ConditionLink| self.belongs(std::slice::from_ref(link));
         let is_for_disease = taken.taken_for.iter().any(is_code_of_disease)
             || taken.taken_for_records.iter().any(|link| leads_to(link) == Truth::Met);
         let is_for_other = taken.taken_for.iter().any(is_other)
@@ -461,8 +494,11 @@ impl<'c> Picture<'c> {
     pub fn originates(&self, sighting: &Sighting<'_>) -> Truth {
         match sighting.class {
             Class::Distant { says_origin: true } | Class::Metastatic => Truth::Met,
-            Class::Unspecific if sighting.condition.links.is_empty() => Truth::Unknown,
-            Class::Distant { says_origin: false } | Class::Regional | Class::Unspecific => {
+            // clinical.md 1.1: it needs a link, and one to nodes without a link leads nowhere.
+            Class::Unspecific => {
+                self.leads_to_disease(&sighting.condition.links, 1, Truth::Unknown)
+            }
+            Class::Distant { says_origin: false } | Class::Regional => {
                 self.belongs(&sighting.condition.links)
             }
             Class::Disease
@@ -522,6 +558,23 @@ impl Disease {
                 *found && !is_void && self.distant_finding.has(&observation.code)
             }
             Value::None | Value::Text(_) | Value::Quantity { .. } => false,
+        }
+    }
+
+    /// What an Observation says against distant metastasis, whatever its date and its focus: a lower
+    /// stage, that the disease is gone, or that it never was metastatic.
+    #[must_use]
+    pub fn lowers(&self, observation: &Observation) -> Option<Extent> {
+        match &observation.value.value {
+            Value::Boolean(false) if self.metastatic_history.has(&observation.code) => {
+                Some(Extent::NotDistant)
+            }
+            Value::Coded(value)
+                if self.status_code.has(&observation.code) && self.status_gone.has(value) =>
+            {
+                Some(Extent::NotDistant)
+            }
+            _ => self.extent_observed(observation).filter(|extent| *extent != Extent::Distant),
         }
     }
 

@@ -109,6 +109,20 @@ impl Scales {
         }
     }
 
+    /// A statement without a date, or perhaps about another cancer.
+    ///
+    /// clinical.md 1.3: the newest stage holds, and a remission after it leaves it open. One that
+    /// may be the newest proves nothing, and still takes the certainty from what it contradicts.
+    fn doubt(&mut self, lower: Option<Extent>, date: Option<When>, today: When, cited: Cited) {
+        match lower {
+            Some(Extent::Regional) => self.regional.push((date.unwrap_or(today), cited)),
+            Some(Extent::Early | Extent::NotDistant) => {
+                self.against.push((date.unwrap_or(today), cited));
+            }
+            Some(Extent::Distant) | None => self.perhaps.push(cited),
+        }
+    }
+
     /// Only stages show distant metastasis, and one that cannot be read may be newer (clinical.md
     /// 1.3: the newest stage holds).
     fn newest_stage_is_unread(&self) -> bool {
@@ -152,7 +166,8 @@ fn without_disease(scene: &Scene<'_>) -> Outcome {
     if !possible.is_empty() {
         return scene.ask("diagnosis", &found(&possible));
     }
-    // rulings 18: a stage beyond the early ones shows more than a disease of the past.
+    // rulings 18: a stage beyond the early ones, and a metastasis that was found, show more than a
+    // disease of the past.
     let advanced: Vec<Cited> = scene
         .case
         .evidence
@@ -160,7 +175,8 @@ fn without_disease(scene: &Scene<'_>) -> Outcome {
         .iter()
         .filter(|observation| {
             let extent = scene.disease.extent_observed(observation);
-            matches!(extent, Some(Extent::Distant | Extent::Regional))
+            let is_advanced = matches!(extent, Some(Extent::Distant | Extent::Regional));
+            (is_advanced || tells_of_metastasis(scene, observation))
                 && scene.picture.concerns(observation) != Truth::NotMet
         })
         .map(|observation| cite(&observation.source, observation.code.name()))
@@ -175,6 +191,18 @@ fn without_disease(scene: &Scene<'_>) -> Outcome {
         return Outcome::not_met(instead);
     }
     scene.ask("diagnosis", "no record of the disease")
+}
+
+/// Whether a final report finds distant metastases, or a history of metastatic cancer.
+fn tells_of_metastasis(scene: &Scene<'_>, observation: &Observation) -> bool {
+    let disease = scene.disease;
+    let is_history = disease.metastatic_history.has(&observation.code);
+    let is_finding = disease.distant_finding.has(&observation.code)
+        || matches!(&observation.value.value, Value::Coded(it) if disease.distant_finding.has(it));
+    let is_denied = matches!(observation.value.value, Value::Boolean(false));
+    ReportStatus::of(observation.status.as_deref()) == ReportStatus::Final
+        && !is_denied
+        && (is_history || is_finding && asserts_finding(scene, observation))
 }
 
 /// Whether a record may turn out to be the disease, or a metastasis of it.
@@ -261,7 +289,8 @@ fn weigh_remissions(scene: &Scene<'_>, scales: &mut Scales) {
         let cited = named(seen);
         if is_metastasis(seen) && !has_active {
             scales.against.push((When::from(scene.as_of), cited));
-        } else if let (Class::Disease, Some(date)) = (seen.class, seen.condition.source.date) {
+        } else if seen.class == Class::Disease {
+            let date = seen.condition.source.date.unwrap_or(scene.as_of.into());
             scales.against.push((date, cited));
         }
     }
@@ -355,7 +384,7 @@ fn weigh_observation(scene: &Scene<'_>, observation: &Observation, scales: &mut 
     let usable_date = source.date.filter(|date| !scene.is_future(*date));
     let (Truth::Met, Some(date)) = (concerns, usable_date) else {
         scales.set_aside.push(aside(source, "not dated, or not certainly about this cancer"));
-        scales.perhaps.push(cited);
+        scales.doubt(disease.lowers(observation), usable_date, scene.as_of.into(), cited);
         return;
     };
     if history {

@@ -19,13 +19,15 @@ impl Indication {
     #[must_use]
     pub fn judge(&self, scene: &Scene<'_>) -> Outcome {
         let (mut ours, mut others, mut unclear) = (Vec::new(), Vec::new(), Vec::new());
+        let mut doubtful = Vec::new();
         let mut set_aside = Vec::new();
         for reason in &scene.case.order.reasons {
-            let sighting = reason.condition.and_then(|id| scene.picture.sighting(id));
-            if let Some(sighting) = sighting
-                && matches!(sighting.standing, Standing::Refuted | Standing::EnteredInError)
-            {
-                set_aside.push(aside(&reason.source, sighting.standing.words()));
+            let mut records = scene.case.evidence.conditions.iter();
+            let record = records.find(|it| reason.condition == Some(it.id));
+            let sighting = record.and_then(|record| scene.picture.sighting(record.id));
+            let standing = record.map(|record| Standing::of(record, scene.as_of));
+            if let Some(standing @ (Standing::Refuted | Standing::EnteredInError)) = standing {
+                set_aside.push(aside(&reason.source, standing.words()));
                 continue;
             }
             let own = scene.disease.class_of_concept(&reason.concept);
@@ -37,13 +39,16 @@ impl Indication {
                 sighting.map_or(reason.concept.name(), |sighting| sighting.condition.code.name());
             let mut cited = cite(&reason.source, format!("asked for because of {name}"));
             cited.source.date = cited.source.date.or(Some(scene.requested()));
+            let is_apart = scene.disease.apart.has(&reason.concept)
+                || record.is_some_and(|record| scene.disease.apart.has(&record.code));
             match class {
                 Class::Disease | Class::Metastatic => ours.push(cited),
                 Class::OtherPrimary => others.push(cited),
-                Class::Special
-                | Class::Doubtful
-                | Class::Conflict
-                | Class::InSitu
+                // clinical.md 7.3: another cancer, even if no metastasis comes from it (rulings 19);
+                // and what only a person can take for the disease.
+                Class::Unrelated if is_apart => doubtful.push(cited),
+                Class::Special | Class::Doubtful | Class::Conflict => doubtful.push(cited),
+                Class::InSitu
                 | Class::History
                 | Class::Benign
                 | Class::Distant { .. }
@@ -56,6 +61,8 @@ impl Indication {
                 }
             }
         }
+        let beside_ours = if ours.is_empty() { &mut unclear } else { &mut others };
+        beside_ours.append(&mut doubtful);
         let outcome = match (ours.is_empty(), others.is_empty()) {
             (false, true) => Outcome::met(ours),
             (false, false) => {
@@ -63,7 +70,7 @@ impl Indication {
                 scene.judge("mixed", &found(&all), all)
             }
             // The records show the disease and the request names another: a person looks.
-            (true, false) if scene.picture.has_disease() || !unclear.is_empty() => {
+            (true, false) if scene.picture.may_have_disease() || !unclear.is_empty() => {
                 scene.judge("mixed", &found(&others), others)
             }
             (true, false) => Outcome::not_met(others),

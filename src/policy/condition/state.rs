@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::age::old_enough;
-use crate::facts::Value;
+use crate::facts::{Observation, Value};
 use crate::policy::attested::Proof;
 use crate::policy::codes::Codes;
 use crate::policy::finding::{Cited, SetAside};
@@ -65,9 +65,13 @@ struct Signs {
     is_diagnosed: bool,
     /// Not in the state.
     absent: Vec<(When, Cited)>,
-    /// Once in the state, by a test that does not hold any more or is not final: it tells only that
-    /// an answer before it is outdated.
+    /// Perhaps in the state, by a test that does not hold any more or is not final: it tells only
+    /// that an answer before it is outdated.
     outdated: Vec<(When, Cited)>,
+    /// The same for a measurement, which says nothing where no answer is given.
+    hints: Vec<(When, Cited)>,
+    /// Once not in the state: it does not hold any more, and ends what was there before it.
+    once_absent: Vec<(When, Cited)>,
     /// A sign that does not tell.
     unclear: Vec<Cited>,
     /// Whether the patient was ever in the state, however long ago: then it can apply.
@@ -106,17 +110,27 @@ impl ExcludedState {
         // A positive test does not end by growing old; only a later answer ends it.
         let newest_absent = newest(&signs.absent);
         let ended = |date: When| newest_absent.is_some_and(|end| date.before(end) == Truth::Met);
-        let outdated = std::mem::take(&mut signs.outdated);
-        signs
-            .unclear
-            .extend(outdated.into_iter().filter(|(date, _)| !ended(*date)).map(|(_, cited)| cited));
+        let not_ended = |signs: &mut Vec<(When, Cited)>| {
+            let signs = std::mem::take(signs).into_iter();
+            signs.filter(|(date, _)| !ended(*date)).map(|(_, cited)| cited).collect::<Vec<_>>()
+        };
+        signs.unclear.extend(not_ended(&mut signs.outdated));
+        let hints = not_ended(&mut signs.hints);
+        let is_clear = signs.unclear.is_empty() && hints.is_empty();
         let all_ended = !signs.is_diagnosed && signs.present.iter().all(|(date, _)| ended(*date));
         let outcome = match (newest(&signs.present), newest_absent) {
-            (Some(_), None) => Outcome::not_met(cited(signs.present)),
-            (Some(present), Some(absent)) => match present.before(absent) {
-                Truth::Met if signs.unclear.is_empty() && all_ended => {
-                    Outcome::met(cited(signs.absent))
+            (Some(present), None) => {
+                let is_later = |(date, _): &(When, Cited)| date.before(present) != Truth::Met;
+                if signs.once_absent.iter().any(is_later) {
+                    // clinical.md 7.2: present only with no later contrary.
+                    signs.present.append(&mut signs.once_absent);
+                    scene.ask("unclear", &found(&cited(signs.present)))
+                } else {
+                    Outcome::not_met(cited(signs.present))
                 }
+            }
+            (Some(present), Some(absent)) => match present.before(absent) {
+                Truth::Met if is_clear && all_ended => Outcome::met(cited(signs.absent)),
                 Truth::NotMet => Outcome::not_met(cited(signs.present)),
                 Truth::Met | Truth::Unknown => {
                     let all: Vec<Cited> =
@@ -124,14 +138,20 @@ impl ExcludedState {
                     scene.ask("unclear", &found(&all))
                 }
             },
-            (None, Some(_)) if signs.unclear.is_empty() => Outcome::met(cited(signs.absent)),
+            (None, Some(_)) if is_clear => Outcome::met(cited(signs.absent)),
             (None, _) if !signs.unclear.is_empty() => scene.ask("unclear", &found(&signs.unclear)),
-            (None, _) => self.without_signs(signs.was_ever, scene),
+            (None, _) => match self.does_not_apply(signs.was_ever, scene) {
+                Some(cited) => Outcome::met(vec![cited]),
+                // clinical.md 7.2: an amount of the hormone leaves it open, even after an answer.
+                None if !hints.is_empty() => scene.ask("unclear", &found(&hints)),
+                None => scene.ask("status", &format!("nothing about {}", self.name)),
+            },
         };
         outcome.without(set_aside)
     }
 
-    fn without_signs(&self, was_ever: bool, scene: &Scene<'_>) -> Outcome {
+    /// Why the state cannot apply to the patient, where no sign of it says otherwise.
+    fn does_not_apply(&self, was_ever: bool, scene: &Scene<'_>) -> Option<Cited> {
         let patient = scene.case.patient;
         let applies_by_sex = patient
             .recorded_sex
@@ -143,24 +163,20 @@ impl ExcludedState {
         if is_of_no_such_sex && !applies_by_sex && !was_ever {
             let mut source = patient.source.element("Patient.gender");
             source.date = Some(scene.requested());
-            return Outcome::met(vec![cite(
-                &source,
-                format!("{}: {} cannot apply", self.not_of_gender, self.name),
-            )]);
+            let says = format!("{}: {} cannot apply", self.not_of_gender, self.name);
+            return Some(cite(&source, says));
         }
-        if let Some(Ok(born)) = patient.birth_date {
-            let day = scene.case.order.service_date.when;
-            let too_young = old_enough(born, self.from_years, day) == Truth::NotMet;
-            let too_old = old_enough(born, self.until_years, day) == Truth::Met;
-            if too_young || too_old {
-                let mut source = patient.source.element("Patient.birthDate");
-                source.date = Some(born);
-                let says =
-                    format!("born {born}: outside the ages at which {} is asked for", self.name);
-                return Outcome::met(vec![cite(&source, says)]);
-            }
+        let Some(Ok(born)) = patient.birth_date else { return None };
+        let day = scene.case.order.service_date.when;
+        let too_young = old_enough(born, self.from_years, day) == Truth::NotMet;
+        let too_old = old_enough(born, self.until_years, day) == Truth::Met;
+        if !(too_young || too_old) {
+            return None;
         }
-        scene.ask("status", &format!("nothing about {}", self.name))
+        let mut source = patient.source.element("Patient.birthDate");
+        source.date = Some(born);
+        let says = format!("born {born}: outside the ages at which {} is asked for", self.name);
+        Some(cite(&source, says))
     }
 
     fn signs(&self, scene: &Scene<'_>) -> Signs {
@@ -239,19 +255,45 @@ impl ExcludedState {
         }
     }
 
-    fn hear(&self, observation: &crate::facts::Observation, scene: &Scene<'_>, signs: &mut Signs) {
-        let is_status = self.status_code.has(&observation.code);
+    fn hear(&self, observation: &Observation, scene: &Scene<'_>, signs: &mut Signs) {
         let is_test = self.test.has(&observation.code);
         let is_hint = self.hints.has(&observation.code);
-        if !(is_status || is_test || is_hint) {
+        if !(is_test || is_hint || self.status_code.has(&observation.code)) {
             return;
         }
         let source = &observation.source;
+        let answer = self.answer(observation);
+        let date = source.date.filter(|date| !scene.is_future(*date));
         let status = ReportStatus::of(observation.status.as_deref());
-        if status == ReportStatus::Void {
-            signs.set_aside.push(aside(source, "not a report that was meant"));
-            return;
+        signs.was_ever |= answer.present && !is_hint && status != ReportStatus::Void;
+        match (status, date) {
+            (ReportStatus::Final, Some(date)) if is_hint => {
+                if !answer.absent && within(date, self.test_days, scene) != Truth::NotMet {
+                    signs.hints.push((date, answer.cited));
+                    signs.set_aside.push(aside(source, "a measurement, not a test for the state"));
+                }
+            }
+            (ReportStatus::Final, Some(date)) => {
+                self.weigh(answer, date, is_test, scene, signs);
+            }
+            // Unknown is not no: what is not final or not dated proves nothing, and an answer before
+            // it is outdated.
+            (ReportStatus::Final | ReportStatus::Open, date) => {
+                if answer.present && !is_hint {
+                    let is_over = |date| within(date, self.diagnosis_days, scene) == Truth::NotMet;
+                    match date {
+                        None => signs.unclear.push(answer.cited),
+                        Some(date) if is_over(date) => {}
+                        Some(date) => signs.outdated.push((date, answer.cited)),
+                    }
+                }
+                signs.set_aside.push(aside(source, "not a final report with a date in the past"));
+            }
+            (ReportStatus::Void, _) => signs.set_aside.push(aside(source, "not a final report")),
         }
+    }
+
+    fn answer(&self, observation: &Observation) -> Answer {
         let coded = match &observation.value.value {
             Value::Coded(value) => vec![value],
             Value::None | Value::Text(_) | Value::Boolean(_) | Value::Quantity { .. } => Vec::new(),
@@ -259,62 +301,56 @@ impl ExcludedState {
         let answers: Vec<_> = coded.into_iter().chain(&observation.interpretations).collect();
         let says_any =
             |sets: [&Codes; 2]| answers.iter().any(|it| sets.iter().any(|set| set.has(it)));
-        let present = says_any([&self.present, &self.positive]);
-        let absent = says_any([&self.absent, &self.negative]);
-        let (present_days, absent_days) = if is_test {
-            (self.test_days, self.test_days)
-        } else {
-            (self.diagnosis_days, self.absent_days)
-        };
-        let cited = cite(
-            source,
-            format!(
-                "{}: {}",
-                observation.code.name(),
-                answers.first().map_or("no answer", |it| it.name())
-            ),
-        );
-        signs.was_ever |= present && !is_hint;
-        let Some(date) = source.date.filter(|date| !scene.is_future(*date)) else {
-            // When it was so is not known, and it may be so today.
-            if present && !is_hint {
-                signs.unclear.push(cited);
-            } else {
-                signs.set_aside.push(aside(source, "without a date, or dated in the future"));
-            }
-            return;
-        };
-        if status == ReportStatus::Open {
-            // It proves nothing, and yet an answer before it is outdated (clinical.md 5.2, 7.2).
-            let is_recent = within(date, self.diagnosis_days, scene) != Truth::NotMet;
-            if present && !is_hint && is_recent {
-                signs.outdated.push((date, cited));
-            } else {
-                signs.set_aside.push(aside(source, "not a final report"));
-            }
-            return;
+        let name = answers.first().map_or("no answer", |it| it.name());
+        Answer {
+            present: says_any([&self.present, &self.positive]),
+            absent: says_any([&self.absent, &self.negative]),
+            cited: cite(&observation.source, format!("{}: {name}", observation.code.name())),
         }
-        let days = if present { present_days } else { absent_days };
+    }
+
+    /// A final, dated answer of a test or a statement.
+    fn weigh(
+        &self,
+        answer: Answer,
+        date: When,
+        is_test: bool,
+        scene: &Scene<'_>,
+        signs: &mut Signs,
+    ) {
+        let Answer { present, absent, cited } = answer;
+        let days = match (is_test, present) {
+            (true, _) => self.test_days,
+            (false, true) => self.diagnosis_days,
+            (false, false) => self.absent_days,
+        };
+        let too_long_ago = aside(&cited.source, "too long ago");
         match (present, absent, within(date, days, scene)) {
-            _ if is_hint => {
-                if within(date, self.test_days, scene) != Truth::NotMet && !absent {
-                    signs.set_aside.push(aside(source, "a measurement, not a test for the state"));
-                }
-            }
             (true, false, Truth::Met) => signs.present.push((date, cited)),
             (false, true, Truth::Met) => signs.absent.push((date, cited)),
-            (true, true, Truth::Met) | (false, false, Truth::Met) => signs.unclear.push(cited),
+            (true, true, Truth::Met) | (false, false, Truth::Met | Truth::Unknown) => {
+                signs.unclear.push(cited);
+            }
             (true, _, Truth::Unknown) => signs.unclear.push(cited),
             (true, _, Truth::NotMet)
                 if is_test && within(date, self.diagnosis_days, scene) != Truth::NotMet =>
             {
                 signs.outdated.push((date, cited));
             }
-            (_, _, Truth::NotMet | Truth::Unknown) => {
-                signs.set_aside.push(aside(source, "too long ago"));
+            (false, true, Truth::NotMet | Truth::Unknown) => {
+                signs.once_absent.push((date, cited));
+                signs.set_aside.push(too_long_ago);
             }
+            (_, _, Truth::NotMet) => signs.set_aside.push(too_long_ago),
         }
     }
+}
+
+/// What a test or a statement says.
+struct Answer {
+    present: bool,
+    absent: bool,
+    cited: Cited,
 }
 
 /// Whether a date lies not more than `days` before the request (rulings 25).
