@@ -116,8 +116,8 @@ fn is_of_one_server(pool: &Pool<'_>, reference: &str, from: usize, patient: usiz
 }
 
 /// The base URL of the server that an entry comes from, if its full URL says so.
-fn server(entry: &Entry<'_>) -> Option<String> {
+fn server<'e>(entry: &'e Entry<'_>) -> Option<&'e str> {
     let url = entry.full_url.as_deref().filter(|url| url.starts_with("http"))?;
-    let id = entry.id.as_deref()?;
-    url.strip_suffix(&format!("/{}/{id}", entry.kind)).map(str::to_owned)
+    let of_type = url.strip_suffix(entry.id.as_deref()?)?.strip_suffix('/')?;
+    of_type.strip_suffix(&*entry.kind)?.strip_suffix('/')
 }

@@ -173,10 +173,10 @@ impl Disease {
         let special_site = self.special_sites.has(code) || self.special_sites.has(site);
         // N3: words never prove the disease, and yet they take the certainty from a general code.
         let special_in_words =
-            [code, site, morphology].iter().any(|it| it.mentions(&self.special_words));
+            || [code, site, morphology].iter().any(|it| it.mentions(&self.special_words));
         let special = self.special.has(code)
             || special_by_morphology
-            || ((special_site || special_in_words) && (named || by_morphology));
+            || (named || by_morphology) && (special_site || special_in_words());
         let in_situ = self.in_situ.has(code)
             || self.morphology_in_situ.has(morphology)
             || self.morphology_in_situ.has(code);

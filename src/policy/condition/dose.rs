@@ -196,20 +196,23 @@ impl OneDose {
 
     /// The words of a text that speak of a further dose.
     fn speaks_of_another(&self, text: &str) -> Option<&str> {
-        let words: Vec<String> = text
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(str::to_lowercase)
-            .collect();
-        let is_denied = |before: &[String]| {
-            before.last().is_some_and(|word| self.not_again_words.contains(word))
+        let lower = text.to_lowercase();
+        let mut words = " ".to_owned();
+        for word in lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            words.push_str(word);
+            words.push(' ');
+        }
+        let is_denied = |before: &str| {
+            let last = before.rsplit(' ').next();
+            last.is_some_and(|word| self.not_again_words.iter().any(|known| known == word))
         };
         let is_said = |phrase: &&String| {
-            let phrase: Vec<&str> = phrase.split(' ').collect();
-            words
-                .windows(phrase.len())
-                .enumerate()
-                .any(|(at, part)| part == phrase && !words.get(..at).is_some_and(is_denied))
+            let found = words.match_indices(phrase.as_str());
+            found.into_iter().any(|(at, _)| {
+                let (before, from) = words.split_at(at);
+                let after = from.get(phrase.len()..).unwrap_or_default();
+                before.ends_with(' ') && after.starts_with(' ') && !is_denied(before.trim_end())
+            })
         };
         self.again_words.iter().find(is_said).map(String::as_str)
     }

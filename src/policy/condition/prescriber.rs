@@ -1,7 +1,5 @@
 //! The prescriber has one of the named specialties (clinical.md 3).
 
-use std::collections::HashSet;
-
 use serde::Deserialize;
 
 use crate::facts::{SourceKind, Specialty};
@@ -146,14 +144,14 @@ impl PrescriberSpecialty {
         specialties: &[Specialty],
     ) -> impl Fn(&Specialty) -> bool {
         let requested = scene.requested();
-        let of_specialist: HashSet<&str> =
-            self.enough.set.members().filter_map(profession).collect();
+        let is_specialists =
+            |stated| self.enough.set.members().filter_map(profession).any(|it| it == stated);
         let has_another_profession = specialties
             .iter()
             .filter(|it| it.valid.covers(requested) != Truth::NotMet)
             .flat_map(|it| &it.concept.codings)
             .filter_map(profession)
-            .any(|stated| !of_specialist.contains(stated));
+            .any(|stated| !is_specialists(stated));
         move |specialty| {
             has_another_profession
                 && specialty.concept.codings.iter().all(|it| profession(it).is_none())
