@@ -72,6 +72,8 @@ struct Signs {
     hints: Vec<(When, Cited)>,
     /// Once not in the state: it does not hold any more, and ends what was there before it.
     once_absent: Vec<(When, Cited)>,
+    /// Not in the state, on no known day: that may be after every sign of it.
+    absent_some_day: Vec<Cited>,
     /// A sign that does not tell.
     unclear: Vec<Cited>,
     /// Whether the patient was ever in the state, however long ago: then it can apply.
@@ -121,10 +123,12 @@ impl ExcludedState {
         let outcome = match (newest(&signs.present), newest_absent) {
             (Some(present), None) => {
                 let is_later = |(date, _): &(When, Cited)| date.before(present) != Truth::Met;
-                if signs.once_absent.iter().any(is_later) {
-                    // clinical.md 7.2: present only with no later contrary.
+                // clinical.md 7.2: present only with no later contrary.
+                if signs.once_absent.iter().any(is_later) || !signs.absent_some_day.is_empty() {
                     signs.present.append(&mut signs.once_absent);
-                    scene.ask("unclear", &found(&cited(signs.present)))
+                    let mut all = cited(signs.present);
+                    all.append(&mut signs.absent_some_day);
+                    scene.ask("unclear", &found(&all))
                 } else {
                     Outcome::not_met(cited(signs.present))
                 }
@@ -279,13 +283,17 @@ impl ExcludedState {
             // Unknown is not no: what is not final or not dated proves nothing, and an answer before
             // it is outdated.
             (ReportStatus::Final | ReportStatus::Open, date) => {
-                if answer.present && !is_hint {
-                    let is_over = |date| within(date, self.diagnosis_days, scene) == Truth::NotMet;
-                    match date {
-                        None => signs.unclear.push(answer.cited),
-                        Some(date) if is_over(date) => {}
-                        Some(date) => signs.outdated.push((date, answer.cited)),
+                let is_over = |date| within(date, self.diagnosis_days, scene) == Truth::NotMet;
+                match (answer.present, date) {
+                    _ if is_hint => {}
+                    (true, None) => signs.unclear.push(answer.cited),
+                    (true, Some(date)) if is_over(date) => {}
+                    (true, Some(date)) => signs.outdated.push((date, answer.cited)),
+                    (false, None) if answer.absent => signs.absent_some_day.push(answer.cited),
+                    (false, Some(date)) if answer.absent => {
+                        signs.once_absent.push((date, answer.cited));
                     }
+                    (false, _) => {}
                 }
                 signs.set_aside.push(aside(source, "not a final report with a date in the past"));
             }
