@@ -11,37 +11,13 @@ use crate::terms::Truth;
 
 /// What a kind of condition reads, and which of its outcomes rest on having read all of it.
 struct Reads {
-    kinds: &'static [&'static str],
+    kinds: &'static [&'static [&'static str]],
     met_rests_on_all: bool,
     not_met_rests_on_all: bool,
 }
 
-const MEDICATION: &[&str] = &[
-    "Medication",
-    "MedicationRequest",
-    "MedicationStatement",
-    "MedicationAdministration",
-    "MedicationDispense",
-    "Procedure",
-    "Condition",
-];
-const THERAPY: &[&str] = &[
-    "Medication",
-    "MedicationRequest",
-    "MedicationStatement",
-    "MedicationAdministration",
-    "MedicationDispense",
-    "Procedure",
-    "AllergyIntolerance",
-    "Condition",
-    "Observation",
-    "ServiceRequest",
-];
-/// Sex and age say whether a state can apply.
-const STATE: &[&str] = &[
-    "Patient",
-    "Condition",
-    "Observation",
+/// What tells of the use of a medication.
+const USES: &[&str] = &[
     "Medication",
     "MedicationRequest",
     "MedicationStatement",
@@ -49,6 +25,11 @@ const STATE: &[&str] = &[
     "MedicationDispense",
     "Procedure",
 ];
+/// What tells of a therapy and how it went.
+const THERAPY: &[&[&str]] =
+    &[USES, &["AllergyIntolerance", "Condition", "Observation", "ServiceRequest"]];
+/// What tells of a state; sex and age say whether it can apply.
+const STATE: &[&[&str]] = &[USES, &["Patient", "Condition", "Observation"]];
 
 impl Condition {
     fn reads(&self) -> Reads {
@@ -59,28 +40,30 @@ impl Condition {
         };
         match self {
             // Only in-situ disease on record: a record that was not read may show more (rulings 18).
-            Condition::DiagnosisWithExtent(_) => reads(&["Condition", "Observation"], false, true),
-            Condition::AgeAtService(_) => reads(&["Patient"], false, false),
+            Condition::DiagnosisWithExtent(_) => {
+                reads(&[&["Condition", "Observation"]], false, true)
+            }
+            Condition::AgeAtService(_) => reads(&[&["Patient"]], false, false),
             // Another role may have the specialty.
             Condition::PrescriberSpecialty(_) => {
-                reads(&["Practitioner", "PractitionerRole"], false, true)
+                reads(&[&["Practitioner", "PractitionerRole"]], false, true)
             }
             Condition::FailedTherapy(_) | Condition::BiomarkerOrTherapy(_) => {
                 reads(THERAPY, false, true)
             }
             Condition::SiteInRegistry(_) => {
-                reads(&["Encounter", "Organization", "Location"], false, true)
+                reads(&[&["Encounter", "Organization", "Location"]], false, true)
             }
             Condition::Indication(_) | Condition::DocumentedDiagnosis(_) => {
-                reads(&["Condition"], false, true)
+                reads(&[&["Condition"]], false, true)
             }
             // That none is on record is known only of a record that was read; one that was given was.
-            Condition::OneDose(_) => reads(MEDICATION, true, false),
+            Condition::OneDose(_) => reads(&[USES, &["Condition"]], true, false),
             // The newest sign decides, and the newest may be the one that was not read.
             Condition::ExcludedState(_) => reads(STATE, true, true),
-            Condition::Measurement(_) => reads(&["Observation"], false, true),
+            Condition::Measurement(_) => reads(&[&["Observation"]], false, true),
             Condition::AttestedByQuestionnaire(_) => {
-                reads(&["QuestionnaireResponse"], false, false)
+                reads(&[&["QuestionnaireResponse"]], false, false)
             }
             // Their parts were asked already.
             Condition::All(_) | Condition::Any(_) | Condition::Not(_) => reads(&[], false, false),
@@ -93,7 +76,8 @@ impl Condition {
             return outcome;
         }
         let reads = self.reads();
-        let own = unread.iter().filter(|it| reads.kinds.contains(&&*it.kind));
+        let own =
+            unread.iter().filter(|it| reads.kinds.iter().any(|kinds| kinds.contains(&&*it.kind)));
         let unread: Vec<String> = own
             .map(|it| format!("{} records could not be read in full: {}.", it.kind, it.why))
             .collect();
