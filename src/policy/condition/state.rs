@@ -216,6 +216,11 @@ impl ExcludedState {
                 (Standing::Unclear(_) | Standing::Unconfirmed, _) if certain => {
                     signs.unclear.push(says);
                 }
+                (Standing::Unclear(_) | Standing::Unconfirmed, Some(date))
+                    if within(date, self.diagnosis_days, scene) != Truth::NotMet =>
+                {
+                    signs.unclear.push(says);
+                }
                 (standing, _) => signs.set_aside.push(aside(source, standing.words())),
             }
         }
@@ -292,6 +297,12 @@ impl ExcludedState {
                     (false, None) if answer.absent => signs.absent_some_day.push(answer.cited),
                     (false, Some(date)) if answer.absent => {
                         signs.once_absent.push((date, answer.cited));
+                    }
+                    // What it will say is not known.
+                    (false, Some(date))
+                        if is_test && within(date, self.test_days, scene) != Truth::NotMet =>
+                    {
+                        signs.outdated.push((date, answer.cited));
                     }
                     (false, _) => {}
                 }
