@@ -14,7 +14,7 @@ use crate::pas::{action, actions, claim_response};
 const COVERAGE_INFORMATION: &str =
     "http://hl7.org/fhir/us/davinci-crd/StructureDefinition/ext-coverage-information";
 const APPROVED: &str = "pas/approve-all-met";
-const VISIT: &str = "pas/no-authorization-office-visit";
+pub(crate) const VISIT: &str = "pas/no-authorization-office-visit";
 const VERSIONS: [&str; 2] = ["2.0.1", "2.2.1"];
 
 fn member_of(request: &Value) -> String {
@@ -33,7 +33,7 @@ pub(crate) fn call(hook: &str, pas: &str, order: Option<Value>) -> String {
 }
 
 /// Signs an order; what was said of it, `pa-needed` and the id of the assertion.
-pub(crate) fn sign(server: &Server, request: String) -> (String, String) {
+fn sign(server: &Server, request: String) -> (String, String) {
     let answer = server.sign("2.2", request).good();
     let order = &answer["systemActions"][0]["resource"];
     let information = extensions(order, "ext-coverage-information");
@@ -43,7 +43,7 @@ pub(crate) fn sign(server: &Server, request: String) -> (String, String) {
     (said("pa-needed", "valueCode"), said("coverage-assertion-id", "valueString"))
 }
 
-pub(crate) fn visit_order() -> Value {
+fn visit_order() -> Value {
     json!({
         "resourceType": "ServiceRequest", "id": "order-visit", "status": "draft",
         "intent": "order", "subject": { "reference": "Patient/pat-1101" },
@@ -149,23 +149,28 @@ fn an_assertion_holds_only_while_its_authorization_does() {
 }
 
 /// The profiles with a plan that asks authorization for the visit.
-pub(crate) fn without_free_visits(folder: &Path) {
+fn without_free_visits(folder: &Path) {
     write_profiles(folder, "");
     let plan = folder.join("plans/carepartners-ct.toml");
     let text = fs::read_to_string(&plan).unwrap();
     fs::write(plan, text.replace("code = \"99213\"", "code = \"99999\"")).unwrap();
 }
 
-#[test]
-fn an_order_that_needed_no_authorization_needs_none_at_its_claim() {
+/// A server whose plan asks authorization for a visit since it said that none is needed, and the
+/// assertion.
+pub(crate) fn with_old_promise() -> (Server, String) {
     let server = Server::start();
     let order = Some(visit_order());
     let (said, id) = sign(&server, call("crd/approve-all-met", VISIT, order));
     assert_eq!(said, "no-auth");
-    // The plan asks for authorization from the next day on.
     let folder = server.stopped();
     without_free_visits(&folder.path().join("rules"));
-    let server = Server::on(folder, "profiles = \"rules\"\n");
+    (Server::on(folder, "profiles = \"rules\"\n"), id)
+}
+
+#[test]
+fn an_order_that_needed_no_authorization_needs_none_at_its_claim() {
+    let (server, id) = with_old_promise();
     for version in VERSIONS {
         let bare = server.submit(version, claim(VISIT, None, "2026-12-11"));
         assert_eq!(line_action(&bare), "A4", "{version}");

@@ -322,6 +322,17 @@ pub(crate) fn flag(item: &mut Value, how: &str) {
     item["extension"].as_array_mut().unwrap().push(flag);
 }
 
+/// X12 1322 `3`: the whole request is withdrawn.
+pub(crate) fn cancel_all(claim: &mut Value) {
+    claim["extension"] = json!([{
+        "url": format!("{EXTENSION}/extension-certificationType"),
+        "valueCodeableConcept": { "coding": [
+            { "system": "https://codesystem.x12.org/005010/1322", "code": "3" },
+        ] },
+    }]);
+    claim.as_object_mut().unwrap().remove("item");
+}
+
 pub(crate) fn cancel(item: &mut Value) {
     item["modifierExtension"] = json!([{
         "url": format!("{EXTENSION}/modifierextension-infoCancelled"), "valueBoolean": true,
@@ -410,15 +421,7 @@ fn a_pended_line_is_decided_by_an_update_that_brings_the_evidence() {
 fn a_case_is_cancelled_as_a_whole_without_items() {
     let server = Server::start();
     server.submit("2.2.1", fixture(APPROVED)).good();
-    let all = update(APPROVED, |claim| {
-        claim["extension"] = json!([{
-            "url": format!("{EXTENSION}/extension-certificationType"),
-            "valueCodeableConcept": { "coding": [
-                { "system": "https://codesystem.x12.org/005010/1322", "code": "3" },
-            ] },
-        }]);
-        claim.as_object_mut().unwrap().remove("item");
-    });
+    let all = update(APPROVED, cancel_all);
     let answer = server.submit("2.2.1", all);
     assert_eq!((actions(&answer), sequences(&answer)), (vec!["C".to_owned()], vec![1]));
     assert_eq!(found_actions(&server, "2.0.1", inquiry(APPROVED, |_| {})), [["C"]]);

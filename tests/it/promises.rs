@@ -4,14 +4,13 @@
 use serde_json::{Value, json};
 
 use crate::assertions::{
-    call, claim, days_from_now, line_action, replay, sign, viewed, visit_order, without_free_visits,
+    VISIT, call, claim, days_from_now, line_action, replay, viewed, with_old_promise,
 };
-use crate::case_life::{APPROVED, EXTENSION, cancel, update};
+use crate::case_life::{APPROVED, cancel, cancel_all, update};
 use crate::harness::{Server, extensions, fixture, json};
 use crate::pas::{VERSIONS, actions};
 
 const OXYGEN: &str = "pas/approve-home-oxygen";
-const VISIT: &str = "pas/no-authorization-office-visit";
 
 fn only_case(server: &Server) -> String {
     server.texts("SELECT case_id FROM prior_auth_case").remove(0)
@@ -48,15 +47,7 @@ fn a_line_that_is_judged_again_or_withdrawn_is_not_in_its_own_way() {
 #[test]
 fn a_case_that_was_withdrawn_is_decided_again_as_it_was_decided() {
     let one = update(APPROVED, |claim| cancel(&mut claim["item"][0]));
-    let all = update(APPROVED, |claim| {
-        claim["extension"] = json!([{
-            "url": format!("{EXTENSION}/extension-certificationType"),
-            "valueCodeableConcept": { "coding": [
-                { "system": "https://codesystem.x12.org/005010/1322", "code": "3" },
-            ] },
-        }]);
-        claim.as_object_mut().unwrap().remove("item");
-    });
+    let all = update(APPROVED, cancel_all);
     for withdrawal in [one, all] {
         let server = Server::start();
         assert_eq!(actions(&server.submit("2.2.1", fixture(APPROVED))), ["A1"]);
@@ -152,18 +143,6 @@ fn what_a_person_cut_down_satisfies_no_order_for_the_whole() {
     server.post(&path, "application/json", decision.to_string()).good();
     assert_eq!(oxygen_needed(&server, Some(json!(3))), ["satisfied"]);
     assert_eq!(oxygen_needed(&server, Some(json!(12))), ["auth-needed"]);
-}
-
-/// A server whose plan asks authorization for a visit since it said that none is needed, and the
-/// assertion.
-fn with_old_promise() -> (Server, String) {
-    let server = Server::start();
-    let order = Some(visit_order());
-    let (said, id) = sign(&server, call("crd/approve-all-met", VISIT, order));
-    assert_eq!(said, "no-auth");
-    let folder = server.stopped();
-    without_free_visits(&folder.path().join("rules"));
-    (Server::on(folder, "profiles = \"rules\"\n"), id)
 }
 
 #[test]
